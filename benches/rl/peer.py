@@ -8,13 +8,16 @@ A model of the same shape plays each game several times: in every state it choos
 action's log-probability being the sum over its tokens. Then it is updated once by the policy gradient of that softmax, all listed
 actions of all states with it; advantages are 1 and -1 in turn, as they are there, since a fresh model hardly ever wins.
 
-What is done for its speed: all rollouts under way go through the model together and without padding; each has a cache, and a token
-is computed once; what the actions of a list have in common is computed once, as is the opening of a game's rollouts; products are
-in bfloat16 where that is faster. A game is loaded once and its process forked for each rollout, so all processors are busy with it.
---memo keeps what the engine parses again in every step, which the engine as it comes does not.
---check compares log-probabilities from the cache with those of whole sequences.
+For its speed, all rollouts under way go through the model together and without padding; each has a cache, and a token is computed
+once in sampling; what the actions of a list have in common is computed once, as is the opening of a game's rollouts; products with
+weights are in bfloat16. Where the context is full, old turns are dropped until half of it is free. A game is loaded once and its
+process forked for each rollout; workers of one thread each share the games. What the rollouts of a group have in common after the
+opening is computed for each.
+
+--memo keeps what the engine parses again in every step, which the engine as it comes does not. --check compares log-probabilities
+from the cache with those of whole sequences. `off` is how far those of the update are from those of sampling.
 """
-import argparse, copy, functools, glob, json, multiprocessing, os, random, time
+import argparse, copy, ctypes, functools, glob, json, multiprocessing, os, random, resource, statistics, time
 
 import textworld
 import torch
@@ -24,7 +27,7 @@ from textworld.envs.pddl import textgen
 from tokenizers import Tokenizer
 from torch import nn
 
-HEAD, CONTEXT, ROOM = 32, 2048, 192
+HEAD, CONTEXT = 32, 2048
 ap = argparse.ArgumentParser(usage=__doc__)
 ap.add_argument("--data", required=True, help="the folder with train/")
 ap.add_argument("--tokenizer", default="assets/model/tokenizer.json")
@@ -35,8 +38,10 @@ ap.add_argument("--group", type=int, default=8)
 ap.add_argument("--limit", type=int, default=30)
 ap.add_argument("--seed", type=int, default=1)
 ap.add_argument("--threads", type=int, default=2)
+ap.add_argument("--workers", type=int, default=2, help="processes that share games and threads; their gradients are added")
+ap.add_argument("--temperature", type=float, default=1.0)
 ap.add_argument("--budget", type=int, default=8192, help="tokens of a pass")
-ap.add_argument("--block", type=int, default=512, help="tokens of lists that attend together in the update")
+ap.add_argument("--block", type=int, default=256, help="tokens of lists that attend together in the update")
 ap.add_argument("--dtype", choices=["bfloat16", "float32"], default="bfloat16")
 ap.add_argument("--memo", action="store_true")
 ap.add_argument("--check", action="store_true")
@@ -49,12 +54,19 @@ def memoise():
     rule.parse_conjunctive_query = functools.cache(rule.parse_conjunctive_query)
 
 
+def tie():
+    """Ends this process with the one that started it (Linux)."""
+    ctypes.CDLL(None).prctl(1, 9)
+
+
 def world(game, pipes):
     """Loads a game and forks for each rollout."""
+    tie()
     env = textworld.start(game, textworld.EnvInfos(won=True, admissible_commands=True), wrappers=[AlfredDemangler()])
     state = env.reset()
     for pipe in pipes:
         if os.fork() == 0:
+            tie()
             while True:
                 pipe.send((state.feedback, state.admissible_commands, bool(state["won"])))
                 action = pipe.recv()
@@ -167,9 +179,24 @@ def mask(sees):
 
 class Rollout:
     def __init__(self, number, pipe):
-        self.number, self.pipe = number, pipe
+        self.number, self.pipe, self.turns, self.parts = number, pipe, [], []
+        self.begin([])
+
+    def begin(self, new):
         # What is to be computed, all that is in the cache, and by state (tokens before its list, the list, choice, logp).
-        self.new, self.tokens, self.states = [], [], []
+        self.new, self.tokens, self.states = new, [], []
+        self.parts.append((self.number, self.tokens, self.states))
+
+    def sees(self, new, listed):
+        """Takes what is new; where it has become too long, old turns are dropped until half of the context is free."""
+        self.turns.append(self.tokens[self.states[-1][0]:] + new if self.states else new)
+        self.new = new
+        if len(self.tokens) + len(new) + len(listed.tokens) > CONTEXT:
+            first, *turns = self.turns
+            while len(turns) > 1 and len(first) + sum(map(len, turns)) > CONTEXT // 2:
+                turns.pop(0)
+            self.turns = [first, *turns]
+            self.begin(sum(self.turns, []))
 
 
 class Sampler:
@@ -201,7 +228,7 @@ class Sampler:
             return out
 
         hidden = self.model(torch.tensor(tokens), torch.tensor(places), attend)
-        return [scores.log_softmax(0) for scores in self.model.scores(hidden, where)]
+        return [(scores / a.temperature).log_softmax(0) for scores in self.model.scores(hidden, where)]
 
     def choose(self, rollout, listed, logs):
         """Chooses, keeps of the list what was chosen, and says it."""
@@ -221,7 +248,7 @@ def sample(model, games):
     rollouts, worlds, env = [], [], 0.0
     for game in games:
         ends = [multiprocessing.Pipe() for _ in range(a.group)]
-        worlds.append(multiprocessing.Process(target=world, args=(game, [there for _, there in ends])))
+        worlds.append(multiprocessing.Process(target=world, args=(game, [there for _, there in ends]), daemon=True))
         worlds[-1].start()
         rollouts += [Rollout(len(rollouts) + i, here) for i, (here, _) in enumerate(ends)]
     sampler, alive, load, check = Sampler(model, len(rollouts)), rollouts, None, 0.0
@@ -232,11 +259,11 @@ def sample(model, games):
         load = load or env
         asked = []
         for rollout, (observation, actions, won) in zip(alive, states):
-            rollout.new = opening(observation) if step == 0 else [END, OBS, *encode(observation), END, ACT]
-            if won or step == a.limit or len(rollout.tokens) + len(rollout.new) > CONTEXT - ROOM:
+            if won or step == a.limit:
                 rollout.pipe.send(None)
-            else:
-                asked.append((rollout, Listed(actions)))
+                continue
+            asked.append((rollout, Listed(actions)))
+            rollout.sees(opening(observation) if step == 0 else [END, OBS, *encode(observation), END, ACT], asked[-1][1])
         alive = [rollout for rollout, _ in asked]
         distinct = asked[::a.group] if step == 0 else asked
         logs = []
@@ -244,7 +271,8 @@ def sample(model, games):
             logs += sampler.score(*zip(*chunk))
         if step == 0:
             for first in range(0, len(asked), a.group):
-                sampler.cache[:, :, first + 1:first + a.group] = sampler.cache[:, :, first:first + 1]
+                group = sampler.cache[:, :, first:first + a.group, :, :len(asked[first][0].new) + len(asked[first][1].tokens)]
+                group[:, :, 1:] = group[:, :, :1].clone()
             logs = [one for one in logs for _ in range(a.group)]
         if a.check and step % 10 == 9:
             check = max([check, *(difference(model, *ask, one) for ask, one in list(zip(asked, logs))[::a.group])])
@@ -269,7 +297,7 @@ def difference(model, rollout, listed, logs):
         hidden = model(tokens, torch.arange(len(tokens)), lambda _, q, k, v: sdpa(q, k, v, is_causal=True))
         logps = F.linear(hidden, model.embed.weight).float().log_softmax(-1)
         sums.append(sum(logps[len(before) + i - 1, token] for i, token in enumerate(own)))
-    return float((torch.stack(sums).log_softmax(0) - logs).abs().max())
+    return float(((torch.stack(sums) / a.temperature).log_softmax(0) - logs).abs().max())
 
 
 def chunks(items, budget, size):
@@ -283,23 +311,19 @@ def chunks(items, budget, size):
     return found
 
 
-def length(rollout):
-    return len(rollout.tokens) + sum(len(listed.tokens) for _, listed, _, _ in rollout.states)
-
-
-def update(model, rollouts):
-    began = time.perf_counter()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
+def learn(model, rollouts):
+    """Adds the gradient, chunk by chunk."""
     off, computed = 0.0, 0
-    for chunk in chunks(rollouts, a.budget, length):
+    parts = [part for rollout in rollouts for part in rollout.parts]
+    for chunk in chunks(parts, a.budget, lambda part: len(part[1]) + sum(len(listed.tokens) for _, listed, _, _ in part[2])):
         tokens, places, rows, sizes, where, wanted = [], [], [], [], [], []
-        for rollout in chunk:
-            first, trunk = len(tokens), len(rollout.tokens)
-            tokens += rollout.tokens
-            places += range(trunk)
-            sizes.append(trunk)
+        for number, trunk, choices in chunk:
+            first = len(tokens)
+            tokens += trunk
+            places += range(len(trunk))
+            sizes.append(len(trunk))
             blocks = []
-            for states in chunks(rollout.states, a.block, lambda state: len(state[1].tokens)):
+            for states in chunks(choices, a.block, lambda state: len(state[1].tokens)):
                 start, most = len(tokens), states[-1][0]
                 size = sum(len(listed.tokens) for _, listed, _, _ in states)
                 sees = torch.zeros(size, most + size, dtype=torch.bool)
@@ -308,7 +332,7 @@ def update(model, rollouts):
                     sees[own:own + len(listed.tokens), :before] = True
                     sees[own:own + len(listed.tokens), most + own:most + own + len(listed.tokens)] = listed.sees
                     where.append((listed, first + before - 1, len(tokens)))
-                    wanted.append((1.0 if rollout.number % 2 == 0 else -1.0, choice, logp))
+                    wanted.append((1.0 if number % 2 == 0 else -1.0, choice, logp))
                     tokens += listed.tokens
                     places += [before + depth for depth in listed.depths]
                 sizes.append(size)
@@ -330,32 +354,70 @@ def update(model, rollouts):
         hidden = model(torch.tensor(tokens), torch.tensor(places), attend)
         loss = 0.0
         for scores, (advantage, choice, logp) in zip(model.scores(hidden, where), wanted):
-            new = scores.log_softmax(0)[choice]
+            new = (scores / a.temperature).log_softmax(0)[choice]
             off = max(off, abs(float(new.detach()) - logp))
             loss = loss - 1e-3 * advantage * (new - logp).exp()
         loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimiser.step()
-    return {"update_s": time.perf_counter() - began, "tokens_update": computed, "off": off}
+    return {"tokens_update": computed, "off": off}
+
+
+def work(number, games, total, lock, pipe):
+    """A share of the iteration: its games, and their part of the gradient."""
+    tie()
+    torch.set_num_threads(max(a.threads // a.workers, 1))
+    model = fresh()
+    torch.manual_seed(a.seed + number)
+    with torch.autocast("cpu", torch.bfloat16, enabled=a.dtype == "bfloat16"):
+        rollouts, found = sample(model, games)
+        found |= learn(model, rollouts)
+    with lock:
+        for grad, weights in zip(total, model.parameters()):
+            grad += weights.grad
+    pipe.send(found | {"steps": sum(len(part[2]) for rollout in rollouts for part in rollout.parts), "episodes": len(rollouts)})
+
+
+def fresh():
+    torch.manual_seed(a.seed)
+    return Llama(a.layers, a.width, TOKENIZER.get_vocab_size())
+
+
+def cpu_s():
+    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in both)
 
 
 def main():
     if a.memo:
         memoise()
-    torch.set_num_threads(a.threads)
-    torch.manual_seed(a.seed)
+    torch.set_num_threads(1)
     root = os.path.join(a.data, "json_2.1.1") if os.path.isdir(os.path.join(a.data, "json_2.1.1")) else a.data
     games = sorted(glob.glob(os.path.join(root, "train", "*/*/game.tw-pddl")))
     games = random.Random(a.seed).sample(games, a.tasks)
-    model = Llama(a.layers, a.width, TOKENIZER.get_vocab_size())
     multiprocessing.set_start_method("fork")
-    with torch.autocast("cpu", torch.bfloat16, enabled=a.dtype == "bfloat16"):
-        rollouts, found = sample(model, games)
-        found |= update(model, rollouts)
-    found["iteration_s"] = found["sample_s"] + found["update_s"]
-    found["steps"] = sum(len(rollout.states) for rollout in rollouts)
-    found |= {"episodes": len(rollouts), "threads": a.threads, "dtype": a.dtype, "memo": a.memo}
-    print(json.dumps(found | {"torch": torch.__version__, "textworld": textworld.__version__}))
+    model, lock, workers = fresh(), multiprocessing.Lock(), []
+    for weights in model.parameters():
+        weights.grad = torch.zeros_like(weights).share_memory_()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    began, before = time.perf_counter(), cpu_s()
+    for number in range(a.workers):
+        here, there = multiprocessing.Pipe()
+        share = (number, games[number::a.workers], [weights.grad for weights in model.parameters()], lock, there)
+        workers.append((multiprocessing.Process(target=work, args=share), here))
+        workers[-1][0].start()
+        there.close()
+    found = [pipe.recv() for _, pipe in workers]
+    for worker, _ in workers:
+        worker.join()
+    torch.set_num_threads(a.threads)
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimiser.step()
+    seconds = time.perf_counter() - began
+    out = {key: statistics.mean(each[key] for each in found) for key in ("sample_s", "env_s", "load_s")}
+    out |= {"update_s": seconds - out["sample_s"], "iteration_s": seconds, "cpu_s": cpu_s() - before}
+    out |= {key: sum(each[key] for each in found) for key in ("episodes", "steps", "tokens_new", "tokens_update")}
+    out |= {key: max(each[key] for each in found) for key in ("off", "check") if key in found[0]}
+    out |= {"threads": a.threads, "workers": a.workers, "dtype": a.dtype, "memo": a.memo, "temperature": a.temperature}
+    print(json.dumps(out | {"torch": torch.__version__, "textworld": textworld.__version__}))
 
 
 main()

@@ -226,8 +226,23 @@ pub trait Agent: Reflector {
         each: Each<'_>,
     ) -> Result<Vec<Vec<String>>>;
 
+    /// Has what it writes in states come each in its own time, where it answers so: none of a mind that
+    /// is quickest about all of them together.
+    fn flow(&self) -> Option<Box<dyn Flow + '_>> {
+        None
+    }
+
     /// What it is given to act, exactly, as text for a person.
     fn given(&self, state: &State, thought: Option<&str>) -> Result<String>;
+}
+
+/// States that a mind is asked about, each of which is answered in its own time.
+pub trait Flow {
+    /// Asks for an action, or for a thought, in a state; by the first seed.
+    fn ask(&mut self, number: usize, ask: Ask<'_>, thinks: bool, how: Sampling);
+
+    /// Those answers that are there, by the numbers they were asked under; waits for one at least.
+    fn answers(&mut self, cancel: &Cancel) -> Result<Vec<(usize, Completion)>>;
 }
 
 impl dyn Agent + '_ {

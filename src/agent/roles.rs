@@ -1,6 +1,8 @@
 //! One mind a role: who acts, who foresees, who reflects.
 
-use super::{Agent, Among, Ask, Can, Case, Completion, Each, Estimate, Reflector, Spent, Usage};
+use super::{
+    Agent, Among, Ask, Can, Case, Completion, Each, Estimate, Flow, Reflector, Spent, Usage,
+};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::experience::State;
@@ -128,6 +130,10 @@ impl Agent for Roles {
         each: Each<'_>,
     ) -> Result<Vec<Vec<String>>> {
         self.world.as_mut().unwrap_or(&mut self.policy).predict(asks, cancel, each)
+    }
+
+    fn flow(&self) -> Option<Box<dyn Flow + '_>> {
+        self.policy.flow()
     }
 
     fn given(&self, state: &State, thought: Option<&str>) -> Result<String> {

@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod infer;
 pub mod plan;
 pub mod rl;
+pub mod rollouts;
 pub mod train;
 #[cfg(feature = "bench-ui")]
 pub mod ui;
@@ -80,10 +81,26 @@ fn status_mb(key: &str) -> Option<f64> {
 
 /// Processor seconds this process has used, user and system together.
 pub fn cpu_s() -> Option<f64> {
-    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    used(&std::fs::read_to_string("/proc/self/stat").ok()?)
+}
+
+fn used(stat: &str) -> Option<f64> {
     // Fields 14 and 15, in hundredths of a second; counted after the name, which may hold spaces.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     Some((fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?) / 100.0)
+}
+
+/// The same of this process's threads of a name.
+pub fn thread_cpu_s(name: &str) -> Option<f64> {
+    let mut sum = 0.0;
+    for task in std::fs::read_dir("/proc/self/task").ok()?.flatten() {
+        // One may end meanwhile.
+        let Ok(stat) = std::fs::read_to_string(task.path().join("stat")) else { continue };
+        if stat.split_once('(').is_some_and(|(_, rest)| rest.starts_with(&format!("{name})"))) {
+            sum += used(&stat)?;
+        }
+    }
+    Some(sum)
 }
 
 /// The middle of a list of figures; 0 for an empty one.

@@ -46,6 +46,29 @@ enum BenchCommand {
     Gateway(GatewayBench),
     /// An iteration of reinforcement learning: rollouts, and the update that learns from them
     Rl(RlBench),
+    /// Many games at once against an endpoint that answers each question in its own time
+    Rollouts(RolloutsBench),
+}
+
+#[derive(Debug, Args)]
+struct RolloutsBench {
+    #[command(flatten)]
+    suite: SuiteArgs,
+    /// The split
+    #[arg(long, default_value = "train")]
+    split: String,
+    /// Games
+    #[arg(long, default_value_t = 2000, value_parser = number::<usize>(1..=1_000_000))]
+    games: usize,
+    /// Games under way at once, and questions
+    #[arg(long, default_value_t = 1000, value_parser = number::<usize>(1..=4096))]
+    at_once: usize,
+    /// Steps of a game at most
+    #[arg(long, default_value_t = 10, value_parser = number::<usize>(1..=1000))]
+    limit: usize,
+    /// Milliseconds that an answer takes on average
+    #[arg(long, default_value_t = 200, value_parser = number::<u64>(0..=60_000))]
+    delay_ms: u64,
 }
 
 #[derive(Debug, Args)]
@@ -374,6 +397,11 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
             let shape = (layers, width);
             let options = bench::rl::Options { shape, split, tasks, group, limit, threads };
             bench::rl::run(suite.as_ref(), &options, &interruptible()?)?
+        }
+        BenchCommand::Rollouts(RolloutsBench { suite, split, games, at_once, limit, delay_ms }) => {
+            let suite = suite.open()?;
+            let options = bench::rollouts::Options { split, games, at_once, limit, delay_ms };
+            bench::rollouts::run(suite.as_ref(), &options, &interruptible()?)?
         }
         BenchCommand::Collect(CollectBench { suite, split, games, k, seed }) => {
             let suite = suite.open()?;

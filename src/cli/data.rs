@@ -83,12 +83,13 @@ enum DataCommand {
     /// for another store
     Export(Box<ExportArgs>),
     /// Take in trajectories that `data export --set trajectories` wrote, with alternatives and
-    /// reflections, or those of other tools
+    /// reflections, those of other tools, or all of another data directory
     ///
-    /// The file is read to its end first and refused as a whole if a line is wrong. What is there
+    /// Another data directory may be collecting meanwhile: what it has is taken, and the rest by doing
+    /// it again. A file is read to its end first and refused as a whole if a line is wrong. What is there
     /// already is left as it is, so a second run goes on where the first was interrupted.
     Import {
-        /// The file
+        /// The file, or the other data directory
         file: PathBuf,
         /// Of another tool's: the suite that its trajectories are filed under (default: the format's
         /// name)

@@ -1,9 +1,13 @@
-//! One mind plays many worlds at once: what it is asked about all of them is asked in one go.
+//! One mind plays many worlds at once: what it is asked about all of them is asked in one go, or as each
+//! of them comes to it.
+
+mod flow;
 
 use std::collections::{BTreeMap, HashSet};
 
+use self::flow::{Asked, Mind};
 use super::Episode;
-use super::policy::{Choice, Play, choose};
+use super::policy::{Choice, Chosen, Play, choose};
 use crate::agent::{Agent, Among, log_shares};
 use crate::budget;
 use crate::control::{Cancel, Control};
@@ -24,6 +28,8 @@ pub struct Player {
     done: HashSet<(u64, String)>,
     /// Every choice, where that is kept.
     acted: Option<Vec<Acted>>,
+    /// What the mind was asked about it and has not answered, where it answers in its own time.
+    asked: Option<Asked>,
 }
 
 /// A choice of the mind that plays.
@@ -45,8 +51,8 @@ impl Player {
     pub fn new(episode: Episode, seed: u64) -> Self {
         let rng = Rng::stream(seed, &episode.trajectory.task_id);
         let (thoughts, foreseen, done) = (Vec::new(), Vec::new(), HashSet::new());
-        let acted = None;
-        Self { episode, rng, thoughts, foreseen, invalid: 0, written: 0, done, acted }
+        let (acted, asked) = (None, None);
+        Self { episode, rng, thoughts, foreseen, invalid: 0, written: 0, done, acted, asked }
     }
 
     /// The same, every choice kept with what the others were worth to the mind.
@@ -64,6 +70,29 @@ impl Player {
         let left: Vec<String> =
             if no_repeat { all.iter().filter(fresh).cloned().collect() } else { Vec::new() };
         if left.is_empty() { all.to_vec() } else { left }
+    }
+
+    /// Writes down what was chosen, and returns the action.
+    fn takes(&mut self, chosen: Chosen, foreseen: Option<String>, play: Play) -> String {
+        let t = self.episode.trajectory.steps.len();
+        let refused = !self.episode.env.turn().admits(&chosen.action);
+        self.invalid += usize::from(refused);
+        self.written += usize::from(chosen.among.is_none());
+        if play.no_repeat {
+            let here = self.episode.env.fingerprint();
+            self.done.insert((here, chosen.action.clone()));
+        }
+        if let Some(acted) = &mut self.acted {
+            let (scores, place) = chosen.among.unwrap_or_default();
+            // At 1 where the likeliest was taken.
+            let by = if play.temperature > 0.0 { play.temperature } else { 1.0 };
+            let logs = log_shares(&scores, by);
+            let state = self.episode.env.fingerprint();
+            acted.push(Acted { state, logs, chosen: place, refused });
+        }
+        self.thoughts.extend(chosen.thought.map(|text| (t, text)));
+        self.foreseen.extend(foreseen.map(|text| (t, text)));
+        chosen.action
     }
 
     /// What is left once it is over: its world goes, there may be no room for it and the next.
@@ -217,6 +246,24 @@ pub fn roll_out(
     control: &Control,
     tell: &mut dyn FnMut(Told) -> Result<()>,
 ) -> Result<()> {
+    // What is chosen from a list, and what is foreseen, is asked about all states together.
+    if play.free
+        && !play.predict
+        && let Some(flow) = agent.flow()
+    {
+        return play_all(Mind::Each(flow), episodes, at_once, play, control, tell);
+    }
+    play_all(Mind::All(agent), episodes, at_once, play, control, tell)
+}
+
+fn play_all(
+    mut mind: Mind<'_>,
+    episodes: &mut dyn Iterator<Item = Begun>,
+    at_once: usize,
+    play: Play,
+    control: &Control,
+    tell: &mut dyn FnMut(Told) -> Result<()>,
+) -> Result<()> {
     let mut coming = episodes.enumerate();
     let mut playing: Vec<(usize, Player)> = Vec::new();
     let mut over: BTreeMap<usize, Ended> = BTreeMap::new();
@@ -241,7 +288,7 @@ pub fn roll_out(
             std::mem::take(&mut playing).into_iter().partition(|(_, p)| p.episode.is_over());
         over.extend(ended.into_iter().map(|(i, player)| (i, Ok(player.over()))));
         playing = still;
-        let steps = advance(agent, &mut playing, play, &control.cancel)?;
+        let steps = mind.advance(&mut playing, play, &control.cancel)?;
         for ((i, player), step) in std::mem::take(&mut playing).into_iter().zip(steps) {
             match step {
                 Ok(()) => playing.push((i, player)),
@@ -283,9 +330,6 @@ fn advance(
     play: Play,
     cancel: &Cancel,
 ) -> Result<Vec<Result<()>>> {
-    if playing.is_empty() {
-        return Ok(Vec::new());
-    }
     let mut choices: Vec<Choice<'_>> = playing
         .iter_mut()
         .map(|(_, player)| {
@@ -315,25 +359,8 @@ fn advance(
     let mut steps: Vec<(&mut Player, String)> = Vec::with_capacity(playing.len());
     let chosen = chosen.into_iter().zip(foreseen);
     for ((_, played), (chosen, foreseen)) in playing.iter_mut().zip(chosen) {
-        let t = played.episode.trajectory.steps.len();
-        let refused = !played.episode.env.turn().admits(&chosen.action);
-        played.invalid += usize::from(refused);
-        played.written += usize::from(chosen.among.is_none());
-        if play.no_repeat {
-            let here = played.episode.env.fingerprint();
-            played.done.insert((here, chosen.action.clone()));
-        }
-        if let Some(acted) = &mut played.acted {
-            let (scores, place) = chosen.among.unwrap_or_default();
-            // At 1 where the likeliest was taken.
-            let by = if play.temperature > 0.0 { play.temperature } else { 1.0 };
-            let logs = log_shares(&scores, by);
-            let state = played.episode.env.fingerprint();
-            acted.push(Acted { state, logs, chosen: place, refused });
-        }
-        played.thoughts.extend(chosen.thought.map(|text| (t, text)));
-        played.foreseen.extend(foreseen.map(|text| (t, text)));
-        steps.push((played, chosen.action));
+        let action = played.takes(chosen, foreseen, play);
+        steps.push((played, action));
     }
     Ok(step_all(steps, cancel))
 }

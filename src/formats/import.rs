@@ -19,7 +19,7 @@ const LINE: u64 = 256 << 20;
 const STREAM: u64 = 64 << 30;
 
 /// Reads a file of whole trajectories, one a line, or one of another tool's ([`super::SHAPES`]; a suite
-/// that they are filed under may be named), and says what of it is new; with `write` it is taken in. The file is read to its end and held against the rules first: one with a line that
+/// that they are filed under may be named), or another data directory, and says what of it is new; with `write` it is taken in. The file is read to its end and held against the rules first: one with a line that
 /// cannot be read is refused as a whole, with the line's number. What is there already is left as
 /// it is, so doing it again goes on where it was interrupted.
 pub fn import(
@@ -33,9 +33,7 @@ pub fn import(
     let mut file = File::open(path).map_err(failed)?;
     let kind = file.metadata().map_err(failed)?;
     if kind.is_dir() {
-        return Err(
-            Error::new(format!("{}: a folder", path.display())).hint("name a file of trajectories")
-        );
+        return merge(store, (path, suite), write, control, report);
     }
     if !kind.is_file() {
         // What can be read only once is kept until it was read twice.
@@ -49,8 +47,7 @@ pub fn import(
         });
     }
     if suite.is_some() {
-        return Err(Error::usage("--suite is for files of other tools")
-            .hint("these trajectories say of which suite they are"));
+        return Err(named_already());
     }
     let stamp = |file: &File| {
         file.metadata().and_then(|found| Ok((found.len(), found.modified()?))).map_err(failed)
@@ -65,6 +62,41 @@ pub fn import(
             .hint("nothing of it was taken in; wait until whoever writes it is done"));
     }
     pass(store, (&mut file, path), true, ("import", lines.0), control, report).map(|found| found.1)
+}
+
+/// Takes in what another data directory has, and this one lacks. It may be one that is being written:
+/// what it has now is taken, the rest another time.
+fn merge(
+    store: &Store,
+    (path, suite): (&Path, Option<&str>),
+    write: bool,
+    control: &Control,
+    report: &mut dyn FnMut(Progress),
+) -> Result<Intake> {
+    if !Store::is_there(path) {
+        return Err(Error::new(format!("{}: a folder, and no data directory", path.display()))
+            .hint("name a file of trajectories, or the --data-dir of another collection"));
+    }
+    if suite.is_some() {
+        return Err(named_already());
+    }
+    let whole = |path: &Path| std::fs::canonicalize(path).ok();
+    if whole(path) == whole(store.root()) {
+        return Err(Error::usage(format!("{}: is this data directory", path.display())));
+    }
+    let other = Store::open(path)?;
+    let rows = other.experiences(None, None)?;
+    let meter = Meter::new("import", 0, rows.len() as u64);
+    let records = rows.iter().map(|row| other.record(row.id));
+    store.take_in(records, write, &mut |n| {
+        report(meter.at(n as u64));
+        control.checkpoint()
+    })
+}
+
+fn named_already() -> Error {
+    Error::usage("--suite is for files of other tools")
+        .hint("these trajectories say of which suite they are")
 }
 
 /// Whether a file is one of this program's: its first line says so, or begins as such a line does and

@@ -111,6 +111,11 @@ impl Store {
         Ok(Self { db, root: root.to_path_buf(), read_only, _shared: shared, _copy: copy })
     }
 
+    /// Whether a folder is a data directory with a store in it.
+    pub fn is_there(root: &Path) -> bool {
+        root.join(opening::FILE).is_file()
+    }
+
     /// The data directory.
     pub fn root(&self) -> &Path {
         &self.root

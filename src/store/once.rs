@@ -16,15 +16,8 @@ fn is_there(db: &Connection, own: &Trajectory, since: i64, by_seed: bool) -> Res
          AND id > ?4 AND task_id = ?5 AND actor = ?6 AND (?7 IS NULL OR seed = ?7)",
     )?;
     let seed = by_seed.then_some(own.seed as i64);
-    let values = params![
-        own.purpose.as_str(),
-        own.suite,
-        own.split,
-        since,
-        own.task_id,
-        own.actor,
-        seed
-    ];
+    let values =
+        params![own.purpose.as_str(), own.suite, own.split, since, own.task_id, own.actor, seed];
     Ok(rows.exists(values)?)
 }
 

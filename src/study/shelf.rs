@@ -75,7 +75,7 @@ impl Shelf {
         let entries = std::fs::read_dir(&shelf).map_err(|e| Error::io("listing", &shelf, &e))?;
         for entry in entries {
             let path = entry.map_err(|e| Error::io("listing", &shelf, &e))?.path();
-            if path.join("foretaste.sqlite").is_file() {
+            if Store::is_there(&path) {
                 folders.push(path);
             }
         }

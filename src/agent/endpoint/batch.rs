@@ -1,15 +1,19 @@
 //! Between the threads that wait and the thread that asks.
 
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use super::calls::Delta;
+use super::request::Question;
 use super::shared::Core;
-use super::{Batch, Each, Endpoint, PARTING};
+use super::{Batch, ChatReply, ChatRequest, Each, Endpoint, PARTING};
 use crate::control::Cancel;
 use crate::error::{Error, Kind, Result};
 
@@ -83,6 +87,60 @@ impl Endpoint {
             }
         }
         (found, error)
+    }
+}
+
+/// Questions under way, each answered in its own time.
+pub struct UnderWay<'a> {
+    endpoint: &'a Endpoint,
+    done: Sender<(usize, Result<ChatReply>)>,
+    arrived: Receiver<(usize, Result<ChatReply>)>,
+    going: HashMap<usize, Abort>,
+}
+
+impl Endpoint {
+    /// None yet.
+    pub fn under_way(&self) -> UnderWay<'_> {
+        let (done, arrived) = channel();
+        UnderWay { endpoint: self, done, arrived, going: HashMap::new() }
+    }
+}
+
+impl UnderWay<'_> {
+    /// Asks one more; it waits for a place among the profile's `concurrency`.
+    pub fn ask(&mut self, number: usize, request: ChatRequest) {
+        let core = Arc::clone(&self.endpoint.core);
+        let question = Question::chat(request, &core.profile);
+        let done = self.done.clone();
+        let task = self.endpoint.runtime.spawn(async move {
+            // Nobody looks on.
+            let (show, _) = channel();
+            let answer = core.answer(&question, number, &show);
+            let answer = AssertUnwindSafe(answer).catch_unwind().await;
+            let _ = done.send((number, answer.unwrap_or_else(|_| Err(broken()))));
+        });
+        self.going.insert(number, Abort(task.abort_handle()));
+    }
+
+    /// Those that have come; waits for one at least. What came before an error is lost with it.
+    pub fn answers(&mut self, cancel: &Cancel) -> Result<Vec<(usize, ChatReply)>> {
+        let first = loop {
+            cancel.check()?;
+            match self.arrived.recv_timeout(LOOK) {
+                Ok(first) => break first,
+                // Where the thread is gone nobody answers any more.
+                Err(_) if self.going.values().all(|task| task.0.is_finished()) => {
+                    break self.arrived.try_recv().map_err(|_| broken())?;
+                }
+                Err(_) => {}
+            }
+        };
+        let all = std::iter::once(first).chain(self.arrived.try_iter());
+        let all = all.map(|(number, answer)| {
+            self.going.remove(&number);
+            Ok((number, answer?))
+        });
+        all.collect()
     }
 }
 

@@ -39,6 +39,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+pub use batch::UnderWay;
 pub use choose::MOST_OPTIONS;
 pub use found::{Found, Server};
 pub use key::{Key, Secret};

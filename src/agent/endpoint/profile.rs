@@ -82,6 +82,9 @@ pub struct Profile {
     pub extra: Map<String, Value>,
 }
 
+/// Questions at once, at most.
+const AT_ONCE: usize = 4096;
+
 impl Default for Profile {
     fn default() -> Self {
         Self {
@@ -146,9 +149,9 @@ impl Profile {
                 return Err(Error::usage(format!("{name} is no price")));
             }
         }
-        if !(1..=256).contains(&self.concurrency) {
+        if !(1..=AT_ONCE).contains(&self.concurrency) {
             return Err(Error::usage(format!(
-                "concurrency = {}: not between 1 and 256",
+                "concurrency = {}: not between 1 and {AT_ONCE}",
                 self.concurrency
             )));
         }

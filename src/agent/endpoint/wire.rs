@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Client, Response, header, redirect};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use serde_json::Value;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
@@ -63,9 +64,31 @@ pub(super) struct Wire {
     gate: Semaphore,
 }
 
+/// Files beside connections: the store, the log, what is being read.
+const FILES: u64 = 128;
+
+/// Has the system allow so many connections at once, each of which is an open file.
+fn room_for(connections: usize) -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = connections as u64 + FILES;
+    if limit.current.is_none_or(|current| current >= wanted) {
+        return Ok(());
+    }
+    let few = |most: u64| {
+        Error::usage(format!("concurrency = {connections}: this system allows {most} open files"))
+            .hint("ask for fewer at once, or allow more: ulimit -n")
+    };
+    match limit.maximum {
+        Some(most) if most < wanted => Err(few(most)),
+        maximum => setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum })
+            .map_err(|_| few(limit.current.unwrap_or_default())),
+    }
+}
+
 impl Wire {
     pub fn open(profile: &Profile, base: Base) -> Result<Self> {
         let secret = profile.key.read()?;
+        room_for(profile.concurrency)?;
         // Whoever was first has chosen for the whole process, and that is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = header::HeaderMap::new();

@@ -4,6 +4,8 @@
 mod answers;
 mod reflecting;
 
+use std::collections::HashSet;
+
 use self::answers::action_in;
 pub use self::reflecting::Profile as ReflectingProfile;
 use super::endpoint::{
@@ -12,7 +14,7 @@ use super::endpoint::{
 };
 use super::prompt::Questions;
 use super::prompt::chat::{Message, Observations, Question, answer, messages};
-use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Scores, Usage};
+use super::{Agent, Among, Ask, Can, Case, Completion, Each, Flow, Reflector, Scores, Usage};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::experience::State;
@@ -78,20 +80,29 @@ impl RemoteAgent {
         cancel: &Cancel,
         each: endpoint::Each<'_>,
     ) -> Result<Vec<ChatReply>> {
-        let named = |error: Error| if error.is_cancelled() { error } else { error.at(&self.name) };
-        let replies = whole(self.endpoint.chat(requests, cancel, each)).map_err(named)?;
+        let replies = whole(self.endpoint.chat(requests, cancel, each));
+        let replies = replies.map_err(|error| self.named(error))?;
+        self.warns();
+        Ok(replies)
+    }
+
+    fn named(&self, error: Error) -> Error {
+        if error.is_cancelled() { error } else { error.at(&self.name) }
+    }
+
+    /// Says what a person should know of the server.
+    fn warns(&self) {
         if let Some(surprise) = self.endpoint.surprise() {
             tracing::warn!("{}: {surprise}", self.name);
         }
-        Ok(replies)
     }
 
     /// For each ask a completion a seed: by `n` answers, of which the first has the first seed.
     fn complete(
         &self,
         asks: Vec<(Vec<Message>, &[u64])>,
-        (how, max_tokens, stop): (Sampling, u32, &str),
-        read: fn(&str) -> String,
+        how: Sampling,
+        Way { max_tokens, stop, read }: Way,
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Completion>>> {
         let wanted: Vec<usize> = asks.iter().map(|(_, seeds)| seeds.len()).collect();
@@ -112,15 +123,7 @@ impl RemoteAgent {
                 found.push(Vec::new());
                 continue;
             };
-            let mut written: Vec<Completion> = reply
-                .choices
-                .iter()
-                .map(|choice| Completion {
-                    text: read(&choice.text),
-                    ended: choice.finished == Finish::Stop,
-                    ..Completion::default()
-                })
-                .collect();
+            let mut written = written(&reply, read);
             if let (Some(first), false) = (written.first().cloned(), how.temperature > 0.0) {
                 written = vec![first; wanted];
             }
@@ -166,6 +169,61 @@ impl RemoteAgent {
             last.content.push_str(&more);
         }
         asked
+    }
+}
+
+/// What was written of each choice.
+fn written(reply: &ChatReply, read: fn(&str) -> String) -> Vec<Completion> {
+    let one = |choice: &endpoint::Choice| Completion {
+        text: read(&choice.text),
+        ended: choice.finished == Finish::Stop,
+        ..Completion::default()
+    };
+    reply.choices.iter().map(one).collect()
+}
+
+/// How a kind of answer is asked for and read.
+struct Way {
+    max_tokens: u32,
+    /// What comes after it is of no use, and a small model goes on and on.
+    stop: &'static str,
+    read: fn(&str) -> String,
+}
+
+const TO_ACT: Way = Way { max_tokens: ACTION, stop: "</action>", read: action_in };
+const TO_THINK: Way = Way { max_tokens: THOUGHT, stop: "<action>", read: answers::thought_in };
+
+/// Answers of an endpoint, each in its own time.
+struct Flowing<'a> {
+    agent: &'a RemoteAgent,
+    under_way: endpoint::UnderWay<'a>,
+    /// Those that think.
+    thinking: HashSet<usize>,
+}
+
+impl Flow for Flowing<'_> {
+    fn ask(&mut self, number: usize, ask: Ask<'_>, thinks: bool, how: Sampling) {
+        let (messages, way) = if thinks {
+            self.thinking.insert(number);
+            (self.agent.asked(ask.state, Question::Think), TO_THINK)
+        } else {
+            (self.agent.acting(ask.state, ask.thought), TO_ACT)
+        };
+        let seed = ask.seeds.first().copied();
+        let draw = Draw { seed, stop: vec![way.stop.into()], ..drawn(how, way.max_tokens) };
+        self.under_way.ask(number, ChatRequest { messages, draw });
+    }
+
+    fn answers(&mut self, cancel: &Cancel) -> Result<Vec<(usize, Completion)>> {
+        let found = self.under_way.answers(cancel).map_err(|error| self.agent.named(error))?;
+        let read = |(number, reply): (usize, ChatReply)| {
+            let way = if self.thinking.remove(&number) { TO_THINK } else { TO_ACT };
+            let first = written(&reply, way.read).into_iter().next();
+            (number, first.unwrap_or_default())
+        };
+        let found = found.into_iter().map(read).collect();
+        self.agent.warns();
+        Ok(found)
     }
 }
 
@@ -221,8 +279,7 @@ impl Agent for RemoteAgent {
     ) -> Result<Vec<Vec<Completion>>> {
         let asks =
             asks.iter().map(|ask| (self.acting(ask.state, ask.thought), ask.seeds)).collect();
-        // What comes after the action is of no use, and a small model goes on and on.
-        self.complete(asks, (how, ACTION, "</action>"), action_in, cancel)
+        self.complete(asks, how, TO_ACT, cancel)
     }
 
     fn think(
@@ -232,7 +289,7 @@ impl Agent for RemoteAgent {
         cancel: &Cancel,
     ) -> Result<Vec<Vec<Completion>>> {
         let asks = asks.iter().map(|ask| (self.asked(ask.state, Question::Think), ask.seeds));
-        self.complete(asks.collect(), (how, THOUGHT, "<action>"), answers::thought_in, cancel)
+        self.complete(asks.collect(), how, TO_THINK, cancel)
     }
 
     fn score(&mut self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
@@ -282,6 +339,11 @@ impl Agent for RemoteAgent {
             found[ask][action] = text.unwrap_or_default();
         }
         Ok(found)
+    }
+
+    fn flow(&self) -> Option<Box<dyn Flow + '_>> {
+        let under_way = self.endpoint.under_way();
+        Some(Box::new(Flowing { agent: self, under_way, thinking: HashSet::new() }))
     }
 
     fn given(&self, state: &State, thought: Option<&str>) -> Result<String> {
