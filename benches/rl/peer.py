@@ -8,8 +8,8 @@ A model of the same shape plays each game several times: in every state it choos
 action's log-probability being the sum over its tokens. Then it is updated once by the policy gradient of that softmax, all listed
 actions of all states with it; advantages are 1 and -1 in turn, as they are there, since a fresh model hardly ever wins.
 
-For its speed, all rollouts under way go through the model together and without padding; each has a cache, and a token is computed
-once in sampling; what the actions of a list have in common is computed once, as is the opening of a game's rollouts; products with
+For its speed, all rollouts under way go through the model together and without padding; each has a cache, and sampling computes a
+token once; what the actions of a list have in common is computed once, as is the opening of a game's rollouts; products with
 weights are in bfloat16. Where the context is full, old turns are dropped until half of it is free. A game is loaded once and its
 process forked for each rollout; workers of one thread each share the games. What the rollouts of a group have in common after the
 opening is computed for each.

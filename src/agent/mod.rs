@@ -32,7 +32,7 @@ pub use open::{
 pub use roles::{Cast, Roles};
 pub use saved::{Held, hold, is_held, read};
 pub use shares::{SAMPLES, Weighed, argmax, log_shares, scores_of, shares, weigh};
-pub use speaking::{Asking, Prompted, Speaker, Voice};
+pub use speaking::{Asking, Calls, Prompted, Speaker, Voice};
 pub use star::Star;
 
 /// How a mind knows how likely actions are. Figures of different kinds are never compared.

@@ -30,6 +30,18 @@ pub struct Voice {
     pub context: usize,
 }
 
+/// Which tools a model has to call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Calls<'a> {
+    /// None, unless it wants to.
+    #[default]
+    Any,
+    /// One of them.
+    One,
+    /// This one.
+    Named(&'a str),
+}
+
 /// What is asked of a model in its own form.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Asking<'a> {
@@ -37,8 +49,8 @@ pub struct Asking<'a> {
     pub messages: &'a [Value],
     /// The tools that it may call.
     pub tools: &'a [Value],
-    /// Whether it has to call one; and which, where that is said too.
-    pub has_to_call: Option<Option<&'a str>>,
+    /// Whether it has to call one.
+    pub calls: Calls<'a>,
     /// Whether it is to think at length first.
     pub thinks: bool,
 }
@@ -52,8 +64,8 @@ pub struct Prompted {
     opened: String,
     /// What the model is made to begin with.
     begun: String,
-    /// Whether it was given tools.
-    calls: bool,
+    /// The tools that it was given.
+    tools: Vec<String>,
 }
 
 impl Voice {
@@ -86,39 +98,62 @@ impl Voice {
     /// # Errors
     /// For parts that are no text, for tools where it writes no calls, and where the template refuses it.
     pub fn prompt(&self, asking: Asking<'_>) -> Result<Prompted> {
-        let Asking { messages, tools, has_to_call, thinks } = asking;
+        let Asking { messages, tools, calls, thinks } = asking;
         if let (Some(why), false) = (self.calls_nothing(), tools.is_empty()) {
             return Err(Error::usage(why.to_string()));
         }
         let messages = messages.iter().map(|one| self.message(one)).collect::<Result<_>>()?;
+        let name = |tool: &Value| tool["function"]["name"].as_str().map(str::to_string);
+        let Some(names) = tools.iter().map(name).collect::<Option<Vec<_>>>() else {
+            return Err(Error::usage("tools: one of them is no function with a name"));
+        };
         let tools = tools.iter().map(|tool| self.defused(tool)).collect::<Result<Vec<_>>>()?;
-        let calls = !tools.is_empty();
         let opened =
             self.template.converse(&Conversation { messages, tools, answer: true, thinks })?;
-        let begun = match (&self.calling, has_to_call) {
-            (Ok(calling), Some(tool)) if calls => {
-                calling.begun(tool.map(|tool| self.tokenizer.outside(tool)).transpose()?.as_deref())
+        let begun = match (&self.calling, calls) {
+            (Ok(calling), Calls::One | Calls::Named(_)) if !names.is_empty() => {
+                let tool = if let Calls::Named(tool) = calls { Some(tool) } else { None };
+                let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+                if let Some(odd) = tool.filter(|name| !name.chars().all(plain)) {
+                    let what = format!("tool_choice: {odd:?} is no name of a function");
+                    return Err(Error::usage(what));
+                }
+                // A thought that the template has begun is ended first.
+                let thought = calling::opens_a_thought(&opened);
+                let ended = if thought { calling::THOUGHT_ENDS } else { "" };
+                format!("{ended}{}", calling.begun(tool))
             }
             _ => String::new(),
         };
         let mut tokens = self.tokenizer.encode(&opened)?;
         tokens.extend(self.tokenizer.encode(&begun)?);
-        Ok(Prompted { tokens, opened, begun, calls })
+        Ok(Prompted { tokens, opened, begun, tools: names })
     }
 
     /// What it wrote to a prompt.
     pub fn read(&self, to: &Prompted, written: &str) -> Reply {
-        let calling = self.calling.as_ref().ok().filter(|_| to.calls);
-        calling::reply(calling, &to.opened, &format!("{}{written}", to.begun))
+        let calling = self.calling.as_ref().ok().filter(|_| !to.tools.is_empty());
+        let calling = calling.map(|calling| (calling, to.tools.as_slice()));
+        let whole = calling::reply(calling, &to.opened, &format!("{}{written}", to.begun));
+        if whole.calls.is_empty() && !to.begun.is_empty() {
+            // What it was made to begin with is none of its words.
+            return calling::reply(None, "", written);
+        }
+        whole
     }
 
     /// A message as templates are given one: its content a text, the arguments of its calls objects, and
     /// no control tokens in what was said.
     fn message(&self, message: &Value) -> Result<Value> {
         let mut own = Map::new();
-        let role = message["role"].as_str().unwrap_or_default();
-        // The newer word for the same.
-        own.insert("role".into(), if role == "developer" { "system" } else { role }.into());
+        let role = match message["role"].as_str().unwrap_or_default() {
+            // The newer word for the same, and an older one.
+            "developer" => "system",
+            "function" => "tool",
+            role @ ("system" | "user" | "assistant" | "tool") => role,
+            odd => return Err(Error::usage(format!("a message's role is {odd:?}"))),
+        };
+        own.insert("role".into(), role.into());
         own.insert("content".into(), self.tokenizer.outside(&content(message)?)?.into());
         for field in ["name", "tool_call_id", "reasoning_content"] {
             if let Some(text) = message[field].as_str() {
@@ -134,12 +169,13 @@ impl Voice {
     }
 
     fn call(&self, call: &Value) -> Result<Value> {
-        let mut call = self.defused(call)?;
+        let mut call = call.clone();
         let arguments = &mut call["function"]["arguments"];
         if let Some(text) = arguments.as_str() {
             *arguments = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
         }
-        Ok(call)
+        // Only now: an escaped control token is one once it is read.
+        self.defused(&call)
     }
 
     /// A value whose texts hold no control tokens.

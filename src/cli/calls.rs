@@ -144,6 +144,11 @@ pub fn route(common: &Common, args: &RouteArgs) -> Result<()> {
         gateway::take_back(&mut store, Some(agent.as_str()).filter(|agent| *agent != "every"))?;
     }
     let out = common.out();
+    if gateway::routes(&store)?.is_empty() {
+        let usual = Route { agent: None, minds: vec![gateway::USUAL.into()] };
+        let row = json!({"agent": null, "minds": usual.minds});
+        out.line(&row, || format!("{} (or as a gateway is started: --mind)", usual.told()));
+    }
     for route in gateway::current(&gateway::routes(&store)?) {
         let row = json!({"agent": route.agent, "minds": route.minds});
         out.line(&row, || route.told());

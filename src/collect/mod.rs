@@ -43,7 +43,7 @@ pub fn demonstrations(
     control: &Control,
     report: Report<'_>,
 ) -> Result<()> {
-    let mut since = store.newest_trajectory()?;
+    let mut meanwhile = store.meanwhile()?;
     let have = store.demonstrations(Some(suite.name()), Some(&scope.split))?;
     let have: HashSet<(String, String)> =
         have.into_iter().map(|known| (known.task_id, known.actor)).collect();
@@ -88,8 +88,9 @@ pub fn demonstrations(
             }
         };
         // Another program may have shown the same meanwhile.
-        let Some(id) = store.add_demonstration(&episode.trajectory, since)? else { continue };
-        since = id;
+        let Some(id) = store.add_demonstration(&episode.trajectory, &mut meanwhile)? else {
+            continue;
+        };
         let steps = episode.trajectory.steps.len();
         let row = json!({
             "trajectory": id, "task_id": task.id, "kind": task.kind, "expert": expert,

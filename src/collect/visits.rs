@@ -75,7 +75,7 @@ pub fn visits(
         None => return Ok(()),
     };
     let asking = Asking { teacher, expert, pool: &pool, how: &how, answers, seed: scope.seed };
-    let mut since = store.newest_trajectory()?;
+    let mut meanwhile = store.meanwhile()?;
     let known: BTreeMap<String, i64> =
         store.visited(suite.name(), &scope.split, (&visitor, play.seed))?.into_iter().collect();
     let meter = Meter::new("visits", 0, tasks.len() as u64);
@@ -138,11 +138,8 @@ pub fn visits(
             Ok(played) => match asked(suite, &played.trajectory, asking, control) {
                 Ok(given) => {
                     // Another program may have visited the same meanwhile.
-                    match store.add_visit(&played.trajectory, &given, since)? {
-                        Some(id) => {
-                            since = id;
-                            row(id, &played.trajectory, &given, asking)
-                        }
+                    match store.add_visit(&played.trajectory, &given, &mut meanwhile)? {
+                        Some(id) => row(id, &played.trajectory, &given, asking),
                         None => Value::Null,
                     }
                 }

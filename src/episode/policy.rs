@@ -22,8 +22,10 @@ pub struct Play {
     pub think: bool,
     /// Whether actions are written as free text, which may be no admissible one. Otherwise they are
     /// chosen among those that are listed, where the mind can score them. Where the world takes forms of
-    /// free text beside a list (a search), one is written; what is neither listed nor of such a form is not
-    /// sent, and one of the list is chosen in its place.
+    /// free text beside a list (a search), one is written first; what is neither listed nor of such a form
+    /// is not sent, and one of the list is chosen in its place (by whole actions, at the same temperature).
+    /// Where nothing is listed, what was written is sent, whatever it is. Rollouts of reinforcement learning
+    /// always send what was written: only of that the probability is known.
     pub free: bool,
     /// Whether what comes of every action is predicted first and kept, for Replay. (How right
     /// predictions are is measured by [`crate::eval::foresight`].)
@@ -89,6 +91,8 @@ pub(super) struct Chosen {
     pub thought: Option<String>,
     /// Of a choice from a list, the score of each action, and which it was.
     pub among: Option<(Vec<f64>, usize)>,
+    /// Whether something was written first.
+    pub written: bool,
 }
 
 /// One choice in each state.
@@ -116,6 +120,7 @@ pub(super) fn choose(
     let mut drawn: Vec<Option<(Vec<f64>, usize)>> = vec![None; choices.len()];
     let (written, mut scored): (Vec<usize>, Vec<usize>) =
         (0..choices.len()).partition(|i| choices[*i].is_written(play));
+    let first: Vec<bool> = choices.iter().map(|choice| choice.is_written(play)).collect();
     if !written.is_empty() {
         let seeds: Vec<[u64; 1]> = written.iter().map(|i| [choices[*i].rng.next_u64()]).collect();
         let asks = written.iter().zip(&seeds).map(|(i, seeds)| Ask {
@@ -160,7 +165,8 @@ pub(super) fn choose(
         .into_iter()
         .zip(thoughts)
         .zip(drawn)
-        .map(|((action, thought), among)| Chosen { action, thought, among })
+        .zip(first)
+        .map(|(((action, thought), among), written)| Chosen { action, thought, among, written })
         .collect())
 }
 

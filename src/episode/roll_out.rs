@@ -24,6 +24,7 @@ pub struct Player {
     foreseen: Vec<(usize, String)>,
     invalid: usize,
     written: usize,
+    held: usize,
     /// What was done where, by the worlds' fingerprints.
     done: HashSet<(u64, String)>,
     /// Every choice, where that is kept.
@@ -52,7 +53,18 @@ impl Player {
         let rng = Rng::stream(seed, &episode.trajectory.task_id);
         let (thoughts, foreseen, done) = (Vec::new(), Vec::new(), HashSet::new());
         let (acted, asked) = (None, None);
-        Self { episode, rng, thoughts, foreseen, invalid: 0, written: 0, done, acted, asked }
+        Self {
+            episode,
+            rng,
+            thoughts,
+            foreseen,
+            invalid: 0,
+            written: 0,
+            held: 0,
+            done,
+            acted,
+            asked,
+        }
     }
 
     /// The same, every choice kept with what the others were worth to the mind.
@@ -77,7 +89,8 @@ impl Player {
         let t = self.episode.trajectory.steps.len();
         let refused = !self.episode.env.turn().admits(&chosen.action);
         self.invalid += usize::from(refused);
-        self.written += usize::from(chosen.among.is_none());
+        self.written += usize::from(chosen.written);
+        self.held += usize::from(chosen.written && chosen.among.is_some());
         if play.no_repeat {
             let here = self.episode.env.fingerprint();
             self.done.insert((here, chosen.action.clone()));
@@ -103,11 +116,12 @@ impl Player {
             foreseen,
             invalid,
             written,
+            held,
             acted,
             ..
         } = self;
         let (turn, acted) = (env.turn().clone(), acted.unwrap_or_default());
-        Played { trajectory, turn, limit, thoughts, foreseen, invalid, written, acted }
+        Played { trajectory, turn, limit, thoughts, foreseen, invalid, written, held, acted }
     }
 }
 
@@ -125,8 +139,10 @@ pub struct Played {
     pub foreseen: Vec<(usize, String)>,
     /// Actions that could not be sent.
     pub invalid: usize,
-    /// Actions that were written, and not chosen from a list.
+    /// Steps at which something was written, and not chosen from a list at once.
     pub written: usize,
+    /// Those of them whose text was not taken, and an action of the list in its place.
+    pub held: usize,
     /// Its choices, where they were kept.
     pub acted: Vec<Acted>,
 }

@@ -27,6 +27,7 @@ use crate::episode::{
 use crate::error::Result;
 use crate::experience::{Purpose, wilson};
 use crate::store::{EvalRow, PlayedGame, Prediction, Store, Thought};
+use crate::text::counted;
 
 /// One game played.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -43,6 +44,10 @@ pub struct Game {
     pub steps: usize,
     /// Actions that were not admissible.
     pub invalid: usize,
+    /// Steps at which something could be written.
+    pub written: usize,
+    /// Those of them whose text was not taken, and an action of the list in its place.
+    pub held: usize,
     /// How it was lost, if it was.
     pub failure: Option<Failure>,
     /// The stored trajectory.
@@ -99,6 +104,8 @@ pub struct Summary {
     pub mean_reward: f64,
     /// Actions that were not admissible.
     pub invalid: usize,
+    /// Steps at which what was written was not taken, and an action of the list in its place.
+    pub held: usize,
     /// Games among them that the checkpoint was trained on, as far as is known here.
     pub trained_on: usize,
     /// What was asked of the mind.
@@ -136,6 +143,9 @@ impl Summary {
         }
         if self.invalid > 0 {
             text.push_str(&format!(", {} actions not admissible", self.invalid));
+        }
+        if self.held > 0 {
+            text.push_str(&format!(", {} held to the list", counted(self.held as u64, "answer")));
         }
         if self.trained_on > 0 {
             text.push_str(&format!(", trained on {} of these games", self.trained_on));
@@ -198,7 +208,6 @@ pub fn evaluate(
         .iter()
         .map(|task| (task.id.clone(), budget::under(&control.cancel, || begin(&task.id))));
     let mut broken_off = BrokenOff::default();
-    let mut written = 0;
     roll_out(agent, &mut open, at_once, play, control, &mut |told| {
         let ended = games.len() as u64;
         let over = ended + broken_off.count;
@@ -218,7 +227,6 @@ pub fn evaluate(
                 return broken_off.add(broken, ended);
             }
         };
-        written += played.written;
         step_limit = played.limit;
         let game = keep(store, played, &foresaw)?;
         report(Event::Ended(&game), meter.at(over + 1));
@@ -230,7 +238,7 @@ pub fn evaluate(
     let why = broken_off.first(n)?;
     let successes = games.iter().filter(|game| game.success).count() as u64;
     let steps: usize = games.iter().map(|game| game.steps).sum();
-    let restriction = restriction(play, written, steps);
+    let restriction = restriction(play, &games);
     let per_game = |x: f64| if n == 0 { 0.0 } else { x / n as f64 };
     let trained_on = games.iter().filter(|game| known.games.contains(&game.task_id)).count();
     let row = EvalRow {
@@ -275,23 +283,24 @@ pub fn evaluate(
         mean_steps: row.mean_steps,
         mean_reward: row.mean_reward.unwrap_or_default(),
         invalid: games.iter().map(|game| game.invalid).sum(),
+        held: games.iter().map(|game| game.held).sum(),
         usage: agent.usage().since(before),
         trained_on,
     })
 }
 
-/// How actions came about, of which so many were written.
-fn restriction(play: Play, written: usize, steps: usize) -> &'static str {
-    match written {
-        0 if !play.free => "list",
-        _ if written == steps => "free",
-        _ => "both",
+/// How actions came about.
+fn restriction(play: Play, games: &[Game]) -> &'static str {
+    match games.iter().any(|game| game.written > 0) {
+        _ if play.free => "free",
+        true => "both",
+        false => "list",
     }
 }
 
 /// Keeps what was played, and what was foreseen by the mind of that name.
 fn keep(store: &mut Store, played: Played, foresaw: &str) -> Result<Game> {
-    let Played { trajectory, thoughts, foreseen, invalid, .. } = played;
+    let Played { trajectory, thoughts, foreseen, invalid, written, held, .. } = played;
     let id = store.add_trajectory(&trajectory)?;
     let thoughts: Vec<Thought> =
         thoughts.into_iter().map(|(t, text)| Thought { trajectory: id, t, text }).collect();
@@ -312,6 +321,8 @@ fn keep(store: &mut Store, played: Played, foresaw: &str) -> Result<Game> {
         reward: trajectory.reward(),
         steps: trajectory.steps.len(),
         invalid,
+        written,
+        held,
         failure: Failure::of(&trajectory, invalid),
         trajectory: id,
     })

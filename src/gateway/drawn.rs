@@ -90,13 +90,26 @@ pub(super) fn stopped(text: &str, stops: &[String]) -> Option<usize> {
 }
 
 /// Tokens that the answer may have, where that is said.
-pub(super) fn most(asked: &Asked) -> Option<f64> {
-    let most = asked.number("max_completion_tokens").or_else(|| asked.number("max_tokens"));
-    most.map(|most| most.max(0.0))
+pub(super) fn most(asked: &Asked) -> Result<Option<usize>, Refused> {
+    let said = ["max_completion_tokens", "max_tokens"].into_iter().find_map(|field| {
+        asked.body.get(field).filter(|value| !value.is_null()).map(|value| (field, value))
+    });
+    let Some((field, value)) = said else { return Ok(None) };
+    let most = value.as_u64().filter(|most| *most > 0);
+    let most =
+        most.ok_or_else(|| Refused::bad(format!("{field}: {value} is no number of tokens")))?;
+    Ok(Some(usize::try_from(most).unwrap_or(usize::MAX)))
 }
 
 /// The seed of the request, else a number that nobody knows beforehand; it is written down.
-pub(super) fn seed(asked: &Asked) -> u64 {
+pub(super) fn seed(asked: &Asked) -> Result<u64, Refused> {
     use std::hash::{BuildHasher, RandomState};
-    asked.number("seed").map_or_else(|| RandomState::new().hash_one(0), |seed| seed as u64)
+    match asked.body.get("seed") {
+        // As many clients can say again.
+        None | Some(Value::Null) => Ok(RandomState::new().hash_one(0) >> 11),
+        Some(value) => {
+            let whole = value.as_u64().or_else(|| value.as_i64().map(i64::cast_unsigned));
+            whole.ok_or_else(|| Refused::bad(format!("seed: {value} is no whole number")))
+        }
+    }
 }

@@ -7,13 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::playing::Playing;
 use super::relay::Relay;
 use super::speaking::Speaking;
-use super::{Answered, Asked, Refused, system};
+use super::system::{self, Form, Named};
+use super::{Answered, Asked, Refused};
 use crate::agent::endpoint::Profile;
 use crate::agent::{self, Located, Voice, minds};
 use crate::digest;
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::model::calling::Calling;
 use crate::model::team::Priority;
+use crate::model::template::Template;
 use crate::model::weights::products_of;
 use crate::store::Store;
 
@@ -30,7 +33,7 @@ enum Answers {
     /// In this process, by reading a state.
     Playing(Playing),
     /// In this process, by the template that the model was trained with.
-    Speaking(Speaking),
+    Speaking(Box<Speaking>),
     /// Behind an endpoint.
     Relay(Relay),
 }
@@ -153,16 +156,17 @@ impl Lacking {
     }
 
     fn start(&self, store: &Store, name: &str) -> Result<Mind> {
-        let (mind, text) = system::parted(name);
-        let told = text.map(|text| system::text_of(&self.root, text)).transpose()?;
-        let answers = self.answers(store, mind)?;
+        let named = Named::parse(name);
+        let told = named.text.map(|text| system::text_of(&self.root, text)).transpose()?;
+        let answers = self.answers(store, named)?;
         if told.is_some() {
-            answers.reads_a_system_message(mind)?;
+            answers.reads_a_system_message(named.mind)?;
         }
         Ok(Mind { answers, told })
     }
 
-    fn answers(&self, store: &Store, name: &str) -> Result<Answers> {
+    fn answers(&self, store: &Store, named: Named<'_>) -> Result<Answers> {
+        let name = named.mind;
         let endpoint = match agent::locate(store, Some(name), self.suite.as_deref()) {
             Ok(Located::Endpoint(named)) => Some(named.profile),
             // Several roles in one name are a matter of `agent::open`.
@@ -177,30 +181,22 @@ impl Lacking {
             };
             return Ok(Answers::Relay(Relay::open(profile)?));
         }
-        if let Some((model, voice)) = self.speaker(store, name)? {
-            return Ok(Answers::Speaking(Speaking::start(model, voice)?));
+        if let Some((model, voice)) = self.speaker(store, named)? {
+            return Ok(Answers::Speaking(Box::new(Speaking::start(model, voice)?)));
         }
-        let (mind, _) = Form::parted(name);
         let suite = self.suite.as_deref();
-        let mind = agent::open(store, Some(mind), suite, Priority::Interactive)?;
+        let mind = agent::open(store, Some(name), suite, Priority::Interactive)?;
         Ok(Answers::Playing(Playing::start(mind)?))
     }
 
     /// A model that is asked by its own template: one that was not made or trained here, unless a person
     /// says so of one that was.
-    fn speaker(&self, store: &Store, name: &str) -> Result<Option<(Model, Voice)>> {
-        let (name, form) = Form::parted(name);
+    fn speaker(&self, store: &Store, named: Named<'_>) -> Result<Option<(Model, Voice)>> {
         let suite = self.suite.as_deref();
-        let from_outside =
-            |located: &Located| matches!(located, Located::Folder(_) | Located::Hub(..));
-        let asked = match form {
-            Some(form) => form == Form::Chat,
-            None => agent::locate(store, Some(products_of(name).0), suite)
-                .is_ok_and(|located| from_outside(&located)),
-        };
-        if !asked {
+        if !is_asked_as_chat(store, named, suite) {
             return Ok(None);
         }
+        let Named { mind: name, form, .. } = named;
         let (files, source) = agent::find(store, Some(name), suite)?;
         let model = files.build(&source)?;
         let voice = Voice::of(&files, &model)?;
@@ -212,36 +208,31 @@ impl Lacking {
     }
 }
 
-/// How a person has a model asked that could be asked in two ways.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
-    /// By its own chat template, tools and all: `MIND as chat`.
-    Chat,
-    /// About the state that a conversation stands for: `MIND as state`.
-    State,
-}
-
-impl Form {
-    /// A mind as a route names it, without a text that it is told, and how it is to be asked if that is
-    /// said.
-    pub fn parted(name: &str) -> (&str, Option<Self>) {
-        let forms = [(" as chat", Self::Chat), (" as state", Self::State)];
-        let found = forms.into_iter().find_map(|(end, form)| Some((name.strip_suffix(end)?, form)));
-        found.map_or((name, None), |(mind, form)| (mind.trim_end(), Some(form)))
+/// Whether a model is asked by its chat template, if it has one: where a person says so, or where it comes
+/// from outside and nobody says otherwise.
+fn is_asked_as_chat(store: &Store, named: Named<'_>, suite: Option<&str>) -> bool {
+    let located = || agent::locate(store, Some(products_of(named.mind).0), suite);
+    match named.form {
+        Some(form) => form == Form::Chat,
+        None => matches!(located(), Ok(Located::Folder(_) | Located::Hub(..))),
     }
 }
 
-/// Refuses a mind that would not read a text that it is told: one of this program that reads states.
-pub(super) fn reads_a_system_message(store: &Store, name: &str) -> Result<()> {
-    let located = agent::locate(store, Some(Form::parted(name).0), None);
-    let endpoint = matches!(located, Ok(Located::Endpoint(_)))
-        || minds::find(store.root(), name).ok().flatten().is_some();
-    // What its template writes is seen once it is opened.
-    let may_speak = match Form::parted(name).1 {
-        Some(form) => form == Form::Chat,
-        None => matches!(located, Ok(Located::Folder(_) | Located::Hub(..))),
+/// Refuses a mind that is there and would not read a text that it is told: one of this program that reads
+/// states.
+pub(super) fn reads_a_system_message(store: &Store, named: Named<'_>) -> Result<()> {
+    let name = named.mind;
+    let located = agent::locate(store, Some(name), None);
+    if matches!(located, Ok(Located::Endpoint(_)))
+        || minds::find(store.root(), name).ok().flatten().is_some()
+    {
+        return Ok(());
+    }
+    let calls = is_asked_as_chat(store, named, None) && {
+        let (files, _) = agent::find(store, Some(name), None)?;
+        Template::find(&files.beside)?.is_some_and(|template| Calling::of(&template).is_ok())
     };
-    if endpoint || may_speak { Ok(()) } else { Err(reads_states(name)) }
+    if calls { Ok(()) } else { Err(reads_states(name)) }
 }
 
 fn reads_states(name: &str) -> Error {
@@ -270,8 +261,9 @@ impl Minds {
     pub fn tell(&mut self, agent: &str, mind: &str, text: &str) -> Result<String> {
         let name = system::joined(mind, &digest::hex(digest::of([text])));
         let route = Route { agent: Some(agent.into()), minds: vec![mind.into()] };
-        let answers = self.lacking(&route).answers(&self.store, mind)?;
-        answers.reads_a_system_message(mind)?;
+        let named = Named::parse(mind);
+        let answers = self.lacking(&route).answers(&self.store, named)?;
+        answers.reads_a_system_message(named.mind)?;
         let opened = Arc::new(Mind { answers, told: Some(text.into()) });
         let route = Route { minds: vec![name.clone()], ..route };
         self.answer_by(route, vec![(name.clone(), opened)]);
@@ -282,7 +274,7 @@ impl Minds {
     pub(super) fn lacking(&self, route: &Route) -> Lacking {
         // A text is read anew each time: it may be another one under the same name.
         let lacks =
-            |name: &&String| !self.open.contains_key(*name) || system::parted(name).1.is_some();
+            |name: &&String| !self.open.contains_key(*name) || Named::parse(name).text.is_some();
         Lacking {
             root: self.store.root().to_path_buf(),
             suite: self.suite.clone(),

@@ -46,7 +46,7 @@ pub use routes::{PORT, Routed, USUAL, add_route, current, first_key, rename, rou
 pub use said::{line, told};
 pub use serve::{Gateway, Limits, Seen};
 pub use stretches::{Stretch, reward, stretches};
-pub use system::prompt_file;
+pub use system::{Named, prompt_file};
 
 use serde_json::{Map, Value};
 
@@ -97,10 +97,6 @@ impl Asked {
     /// The tools that may be called.
     pub fn tools(&self) -> &[Value] {
         self.body.get("tools").and_then(Value::as_array).map_or(&[], Vec::as_slice)
-    }
-
-    fn number(&self, field: &str) -> Option<f64> {
-        self.body.get(field).and_then(Value::as_f64)
     }
 }
 

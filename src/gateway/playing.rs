@@ -73,7 +73,7 @@ impl Playing {
         if reading.over {
             return Ok(parted(asked));
         }
-        let seed = drawn::seed(asked);
+        let seed = drawn::seed(asked)?;
         let written = self.thread.ask(Question { reading, how, seed }).await?;
         let written = cut(asked, written)?;
         Ok(Answered {
@@ -103,7 +103,7 @@ fn cut(asked: &Asked, mut written: Completion) -> Result<Completion, Refused> {
         written.text.truncate(at);
         (written.tokens, written.logps) = (Vec::new(), Vec::new());
     }
-    if drawn::most(asked).is_some_and(|most| written.tokens.len() as f64 > most + 1.0) {
+    if drawn::most(asked)?.is_some_and(|most| written.tokens.len() > most.saturating_add(1)) {
         return Err(Refused::bad(
             "max_tokens: what this mind says is longer, and half of an action is none",
         ));

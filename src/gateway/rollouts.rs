@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Value;
 
 use super::compare::TRIALS;
-use super::mind::Form;
 use super::played::{Taken, Wanted, captured, conversation, ends, episode, step};
 use super::reading::state_of;
 use super::replayed::evaluation_games;
 use super::said;
 use super::stretches::{Stretch, of, stretches};
+use super::system::Named;
 use crate::error::Result;
 use crate::experience::{Purpose, Step, Trajectory};
 use crate::store::{AgentRow, CallRow, Called, Store, WholeCall};
@@ -60,7 +60,10 @@ pub struct Unfit {
     pub unread: usize,
     /// Answered by several minds.
     pub several: usize,
-    /// The tokens of some action are not known, or not all of it was written.
+    /// What some of their turns were worth was said apart, and a conversation is judged as a whole here.
+    #[serde(default)]
+    pub by_turns: usize,
+    /// The tokens of some action, or what they were written to, are not known.
     pub inexact: usize,
     /// Written at another temperature than 1, or from a part of the distribution (`top_p`, `top_k`,
     /// `min_p`): what was drawn is not what would be trained.
@@ -78,6 +81,7 @@ impl Unfit {
             (self.evaluation, "are about games for evaluation"),
             (self.unread, "nothing was done in"),
             (self.several, "several minds answered in"),
+            (self.by_turns, "were rewarded turn by turn"),
             (self.inexact, "the tokens are not known of"),
             (
                 self.temperature,
@@ -143,6 +147,12 @@ pub fn rollouts(
                 unfit.several += 1;
                 continue;
             }
+            let apart =
+                |call: &&CallRow| of(&worth, call.id).map(|own| own.upto) != Some(stretch.upto);
+            if own.iter().any(apart) {
+                unfit.by_turns += 1;
+                continue;
+            }
             let own: Vec<WholeCall> =
                 own.iter().map(|call| store.call(call.id)).collect::<Result<_>>()?;
             let read = read(&own, agent, stretch, &mut unfit);
@@ -153,10 +163,11 @@ pub fn rollouts(
             }
             let task = match &stretch.world {
                 Some((suite, task)) => format!("{suite} {task}"),
-                None => format!("{}\n{}", trajectory.task, trajectory.observation),
+                // Whichever way it was read.
+                None => own.first().map(first_said).unwrap_or_default(),
             };
             let world = stretch.world.clone();
-            let mind = Form::parted(&end.mind).0.to_string();
+            let mind = Named::parse(&end.mind).mind.to_string();
             let call = end.id;
             found.insert(call, Rollout { task, world, trajectory, written, mind, call });
         }
@@ -173,11 +184,23 @@ fn read(
 ) -> Option<(Trajectory, Vec<Written>)> {
     let last = own.last()?;
     let played = episode(last, agent, &Wanted::default(), stretch);
-    let spoken =
-        own.iter().all(|call| call.tokens.as_ref().is_some_and(|of| of["prompt"].is_array()));
+    let has_prompt =
+        |call: &&WholeCall| call.tokens.as_ref().is_some_and(|of| of["prompt"].is_array());
+    let prompts = own.iter().filter(has_prompt).count();
+    if prompts > 0 && prompts < own.len() {
+        unfit.inexact += 1;
+        return None;
+    }
+    let spoken = prompts > 0;
     let trajectory = match played {
         // Whatever was said counts, be it an action of a game or not.
-        Some(played) if spoken && played.steps.len() == own.len() => played,
+        Some(played)
+            if spoken
+                && played.steps.len() == own.len()
+                && own.iter().enumerate().all(|(i, call)| acted(call, &played) == Some(i)) =>
+        {
+            played
+        }
         _ if spoken => conversed(own, agent, stretch),
         Some(played) => played,
         None => {
@@ -189,13 +212,11 @@ fn read(
     for (i, call) in own.iter().enumerate() {
         let place = if spoken { Some(i) } else { acted(call, &trajectory) };
         let Some(place) = place.and_then(|t| all.get_mut(t)) else { continue };
-        match written(call) {
-            Ok(one) => *place = one,
-            Err(Otherwise) => {
-                unfit.temperature += 1;
-                return None;
-            }
-        }
+        let Ok(one) = written(call) else {
+            unfit.temperature += 1;
+            return None;
+        };
+        *place = one;
     }
     let whole: Option<Vec<Written>> = all.into_iter().collect();
     unfit.inexact += usize::from(whole.is_none());
@@ -229,6 +250,12 @@ fn acted(call: &WholeCall, trajectory: &Trajectory) -> Option<usize> {
     (trajectory.steps.get(t)?.action == action).then_some(t)
 }
 
+/// What a conversation begins with: the first message of its user.
+fn first_said(call: &WholeCall) -> String {
+    let is_user = |one: &&Value| one["role"] == "user";
+    call.messages.iter().find(is_user).map(|one| said::text_of(&one["content"])).unwrap_or_default()
+}
+
 /// A conversation that is no game, or not only: each answer is what was done, and what was said to the
 /// model next is what came of it.
 fn conversed(own: &[WholeCall], agent: &AgentRow, stretch: &Stretch) -> Trajectory {
@@ -245,13 +272,10 @@ fn conversed(own: &[WholeCall], agent: &AgentRow, stretch: &Stretch) -> Trajecto
     if let Some(last) = steps.last_mut() {
         (last.done, last.reward) = (true, stretch.reward);
     }
-    let first = own.first();
-    let is_user = |one: &&Value| one["role"] == "user";
-    let task = first.and_then(|call| call.messages.iter().find(is_user));
     let row = &own[own.len() - 1].row;
     let unnamed = || ("conversation".to_string(), format!("{} call {}", row.session, row.id));
     Trajectory {
-        task: task.map(|one| said::text_of(&one["content"])).unwrap_or_default(),
+        task: own.first().map(first_said).unwrap_or_default(),
         steps,
         ..captured(row, agent, stretch.world.clone().unwrap_or_else(unnamed))
     }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::admit::is_name;
-use super::{Gateway, Minds, Route, system};
+use super::{Gateway, Minds, Named, Route, system};
 use crate::agent;
 use crate::error::{Error, Result};
 use crate::store::{AgentRow, Store};
@@ -105,7 +105,7 @@ impl Routed {
             }
         }
         let anew = |route: &&Route| {
-            let told = route.minds.iter().any(|mind| system::parted(mind).1.is_some());
+            let told = route.minds.iter().any(|mind| Named::parse(mind).text.is_some());
             !self.now.contains(route) || told && again.contains(&route.agent)
         };
         for route in next.iter().filter(anew) {
@@ -146,11 +146,11 @@ pub fn current(all: &[String]) -> Vec<Route> {
 /// Adds one, if there are such minds.
 pub fn add_route(store: &mut Store, route: &Route) -> Result<()> {
     for mind in &route.minds {
-        let (mind, text) = system::parted(mind);
-        agent::check(store, Some(mind), None)?;
-        if let Some(text) = text {
+        let named = Named::parse(mind);
+        agent::check(store, Some(named.mind), None)?;
+        if let Some(text) = named.text {
             system::text_of(store.root(), text)?;
-            super::mind::reads_a_system_message(store, mind)?;
+            super::mind::reads_a_system_message(store, named)?;
         }
     }
     let mut all = routes(store)?;

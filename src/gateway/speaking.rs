@@ -10,7 +10,7 @@ use super::drawn;
 use super::playing::{Playing, called};
 use super::thread::{Answers, Thread};
 use super::{Answered, Asked, Refused, Tokens};
-use crate::agent::{self, Asking, Completion, Prompted, Speaker, Voice};
+use crate::agent::{self, Asking, Calls, Completion, Prompted, Speaker, Voice};
 use crate::control::Cancel;
 use crate::error::Result;
 use crate::model::Model;
@@ -82,7 +82,7 @@ impl Speaking {
         }
         drawn::known(asked, takes)?;
         let (how, stops, seed) =
-            (drawn::sampling(asked)?, drawn::stops(asked)?, drawn::seed(asked));
+            (drawn::sampling(asked)?, drawn::stops(asked)?, drawn::seed(asked)?);
         let prompted = self.prompted(asked).await?;
         let limit = self.limit(asked, &prompted)?;
         let prompt = prompted.tokens.clone();
@@ -105,9 +105,9 @@ impl Speaking {
             reply.calls.truncate(1);
         }
         let finish = match (written.ended || stopped.is_some(), reply.calls.is_empty()) {
-            (_, false) => "tool_calls",
+            (false, _) => "length",
+            (true, false) => "tool_calls",
             (true, true) => "stop",
-            (false, true) => "length",
         };
         Ok(Answered {
             message: message(reply, asked.messages().len()),
@@ -125,10 +125,9 @@ impl Speaking {
     async fn prompted(&self, asked: &Asked) -> Result<Prompted, Refused> {
         let (voice, body) = (self.voice.clone(), asked.clone());
         let read = tokio::task::spawn_blocking(move || {
-            let has_to_call = has_to_call(&body)?;
+            let calls = has_to_call(&body)?;
             let tools = if calls_none(&body) { &[] } else { body.tools() };
-            let asking =
-                Asking { messages: body.messages(), tools, has_to_call, thinks: thinks(&body) };
+            let asking = Asking { messages: body.messages(), tools, calls, thinks: thinks(&body) };
             voice.prompt(asking).map_err(|error| Refused::bad(error.message().to_string()))
         });
         read.await.map_err(|_| Refused::with(500, "the conversation could not be read"))?
@@ -143,7 +142,7 @@ impl Speaking {
                 "messages: context_length_exceeded: the conversation has {length} tokens, and this model reads at most {context}"
             )));
         }
-        Ok(drawn::most(asked).map_or(LONGEST, |most| most as usize).clamp(1, room))
+        Ok(drawn::most(asked)?.unwrap_or(LONGEST).min(room))
     }
 }
 
@@ -176,16 +175,21 @@ fn calls_none(asked: &Asked) -> bool {
 }
 
 /// Whether a tool has to be called, and which.
-fn has_to_call(asked: &Asked) -> Result<Option<Option<&str>>, Refused> {
-    let Some(choice) = asked.body.get("tool_choice") else { return Ok(None) };
-    if choice == "required" && !asked.tools().is_empty() {
-        return Ok(Some(None));
+fn has_to_call(asked: &Asked) -> Result<Calls<'_>, Refused> {
+    let Some(choice) = asked.body.get("tool_choice") else { return Ok(Calls::Any) };
+    if choice == "required" {
+        let none = asked.tools().is_empty();
+        return if none {
+            Err(Refused::bad("tool_choice: there are no tools"))
+        } else {
+            Ok(Calls::One)
+        };
     }
-    let Some(name) = choice["function"]["name"].as_str() else { return Ok(None) };
+    let Some(name) = choice["function"]["name"].as_str() else { return Ok(Calls::Any) };
     if !asked.tools().iter().any(|tool| tool["function"]["name"] == name) {
         return Err(Refused::bad(format!("tool_choice: {name} is none of the tools")));
     }
-    Ok(Some(Some(name)))
+    Ok(Calls::Named(name))
 }
 
 /// What was read of it, as a message.
@@ -200,7 +204,12 @@ fn message(reply: Reply, place: usize) -> Value {
     }
     if !calls.is_empty() {
         let calls = calls.iter().enumerate().map(|(i, call)| {
-            called(&call.name, &call.arguments, &format!("{place} {i} {}", call.name))
+            let mut own =
+                called(&call.name, &call.arguments, &format!("{place} {i} {}", call.name));
+            // Some templates want nine letters and digits.
+            let id = own["id"].as_str().map(|id| id.chars().rev().take(9).collect::<String>());
+            own["id"] = json!(id);
+            own
         });
         message.insert("tool_calls".into(), json!(calls.collect::<Vec<_>>()));
     }

@@ -22,9 +22,38 @@ struct Told {
     system: String,
 }
 
-/// A mind as a route names it, and the name of the text that it is told.
-pub(super) fn parted(name: &str) -> (&str, Option<&str>) {
-    name.rsplit_once(WITH).map_or((name, None), |(mind, text)| (mind.trim(), Some(text.trim())))
+/// How a person has a model asked that could be asked in two ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// By its own chat template, tools and all: `MIND as chat`.
+    Chat,
+    /// About the state that a conversation stands for: `MIND as state`.
+    State,
+}
+
+/// A mind as a route names it: `MIND`, `MIND as chat`, `MIND with NAME`, `MIND as chat with NAME`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// The mind alone.
+    pub mind: &'a str,
+    /// How it is asked, where that is said.
+    pub(super) form: Option<Form>,
+    /// The name of the text that it is told.
+    pub(super) text: Option<&'a str>,
+}
+
+impl<'a> Named<'a> {
+    /// Reads a name.
+    pub fn parse(name: &'a str) -> Self {
+        let (name, text) = match name.rsplit_once(WITH) {
+            Some((mind, text)) => (mind.trim(), Some(text.trim())),
+            None => (name, None),
+        };
+        let forms = [(" as chat", Form::Chat), (" as state", Form::State)];
+        let found = forms.into_iter().find_map(|(end, form)| Some((name.strip_suffix(end)?, form)));
+        let (mind, form) = found.map_or((name, None), |(mind, form)| (mind.trim_end(), Some(form)));
+        Self { mind, form, text }
+    }
 }
 
 /// A mind that is told a text, by name.
@@ -101,7 +130,16 @@ mod tests {
         for name in ["b", "c", "../a"] {
             assert!(text_of(dir.path(), name).is_err(), "{name}");
         }
-        assert_eq!(parted("run 1 step 2 with a"), ("run 1 step 2", Some("a")));
-        assert_eq!(parted("embedded"), ("embedded", None));
+        let read = |name| {
+            let Named { mind, form, text } = Named::parse(name);
+            (mind, form, text)
+        };
+        assert_eq!(read("run 1 step 2 with a"), ("run 1 step 2", None, Some("a")));
+        assert_eq!(read("embedded"), ("embedded", None, None));
+        assert_eq!(
+            read("run 1 step 2 as chat with a"),
+            ("run 1 step 2", Some(Form::Chat), Some("a"))
+        );
+        assert_eq!(read("m as state"), ("m", Some(Form::State), None));
     }
 }

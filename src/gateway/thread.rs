@@ -46,7 +46,7 @@ struct Asked<Q> {
 #[derive(Debug)]
 pub(super) struct Thread<Q> {
     asking: Option<SyncSender<Asked<Q>>>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    handle: Option<std::thread::JoinHandle<()>>,
     cancel: Cancel,
 }
 
@@ -55,11 +55,11 @@ impl<Q: Send + 'static> Thread<Q> {
         let (asking, asked) = sync_channel(WAITING);
         let cancel = Cancel::default();
         let ended = cancel.clone();
-        let thread = std::thread::Builder::new()
+        let handle = std::thread::Builder::new()
             .name("gateway mind".into())
             .spawn(move || work(answers, &asked, &ended))
             .map_err(|e| Error::new(format!("the mind's thread: {e}")).of(Kind::Io))?;
-        Ok(Self { asking: Some(asking), thread: Some(thread), cancel })
+        Ok(Self { asking: Some(asking), handle: Some(handle), cancel })
     }
 
     pub async fn ask(&self, question: Q) -> Result<Completion, Refused> {
@@ -78,8 +78,8 @@ impl<Q> Drop for Thread<Q> {
     fn drop(&mut self) {
         self.cancel.cancel();
         drop(self.asking.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        if let Some(handle) = self.handle.take() {
+            let _ = handle.join();
         }
     }
 }

@@ -31,6 +31,10 @@ pub struct Calling {
     opening: (String, String),
     /// The fields of the name and of the arguments.
     fields: (String, String),
+    /// What ends a call, or a list of them.
+    after: String,
+    /// Whether an answer may have several.
+    several: bool,
 }
 
 /// A call that was written.
@@ -76,8 +80,14 @@ impl Calling {
                 thinks: false,
             })
         };
+        let mut two = call.clone();
+        if let Some(calls) = two["tool_calls"].as_array_mut() {
+            calls.extend(calls.first().cloned());
+        }
         let to_answer = render(&[&asked], true)?;
         let called = render(&[&asked, &call], false)?;
+        let several =
+            render(&[&asked, &two], false).is_ok_and(|text| text.matches(VALUE).count() > 1);
         let with_result = render(&[&asked, &call, &result], true)?;
         let none = |what: &str| Error::new(format!("the chat template writes no {what}"));
         if !to_answer.contains(NAME) {
@@ -90,9 +100,13 @@ impl Calling {
         let (Some(to_answer), Some(called)) = (after(&to_answer), after(&called)) else {
             return Err(none("message of a user"));
         };
+        // A thought that the template opens is none of the call's beginning.
+        let to_answer = to_answer.trim_end();
+        let to_answer = to_answer.strip_suffix(THOUGHT.0).unwrap_or(to_answer).trim_end();
         let common = to_answer.bytes().zip(called.bytes()).take_while(|(a, b)| a == b).count();
         let common = (0..=common).rev().find(|at| called.is_char_boundary(*at)).unwrap_or(0);
-        Self::read(&called[common..]).ok_or_else(|| {
+        let found = Self::read(&called[common..]).map(|found| Self { several, ..found });
+        found.ok_or_else(|| {
             none("calls of tools as objects of JSON, which is how they are read here")
         })
     }
@@ -100,12 +114,15 @@ impl Calling {
     /// The form of the one call that a template wrote.
     fn read(called: &str) -> Option<Self> {
         let name = called.find(NAME)?;
-        let begins = called[..name].match_indices('{').map(|(at, _)| at);
-        let (at, fields) = begins.filter_map(|at| Some((at, fields(called, at)?))).next()?;
-        let before = &called[..at];
+        let mut begins = called[..name].match_indices('{').map(|(at, _)| at);
+        let (at, fields) = begins.find_map(|at| Some((at, fields(called, at)?)))?;
+        // An empty thought that stands in the history too.
+        let before = called[..at].rsplit(THOUGHT.1).next().unwrap_or_default().trim_start();
         let mark = before.split_whitespace().next().unwrap_or_default();
         let arguments = name + called[name..].find(FIELD)?;
         let arguments = called[..arguments].rfind('{')?;
+        let (_, length) = object(&called[at..])?;
+        let after = called[at + length..].split_whitespace().next().unwrap_or_default();
         Some(Self {
             before: before.to_string(),
             // The bracket of a list of calls may stand there or not.
@@ -115,6 +132,9 @@ impl Calling {
                 called[name + NAME.len()..arguments].to_string(),
             ),
             fields,
+            // With the end of the turn behind it where nothing parts them.
+            after: after.to_string(),
+            several: true,
         })
     }
 
@@ -126,37 +146,100 @@ impl Calling {
         format!("{}{object}{named}", self.before)
     }
 
-    /// The calls in a text, and what stands before the first of them. What looks like a call and is none
-    /// is text.
-    fn calls(&self, text: &str) -> (String, Vec<Call>) {
-        let found = if self.mark.is_empty() {
-            text.trim_start().starts_with('{').then_some(("", text))
-        } else {
-            text.split_once(&self.mark)
-        };
-        let Some((said, mut rest)) = found else { return (text.to_string(), Vec::new()) };
-        let mut calls = Vec::new();
-        loop {
-            // What stands between calls: brackets and commas of a list, the mark again, its end.
-            let Some(at) = rest.find('{') else { break };
-            let mut values = serde_json::Deserializer::from_str(&rest[at..]).into_iter::<Value>();
-            let Some(Ok(value)) = values.next() else { break };
-            let Some(call) = self.call(&value) else { break };
-            calls.push(call);
-            rest = &rest[at + values.byte_offset()..];
+    /// The calls in a text, and what stands beside them. What looks like a call and is none, of a tool
+    /// that was given, is text.
+    fn calls(&self, text: &str, tools: &[String]) -> (String, Vec<Call>) {
+        let (mut said, mut calls) = (String::new(), Vec::new());
+        let mut rest = text;
+        while let Some(at) = self.next_mark(rest) {
+            let (before, marked) = rest.split_at(at);
+            said.push_str(before);
+            match self.listed(&marked[self.mark.len()..], tools) {
+                Some((found, left)) => {
+                    calls.extend(found);
+                    rest = left;
+                }
+                None if self.mark.is_empty() => {
+                    rest = marked;
+                    break;
+                }
+                None => {
+                    said.push_str(&self.mark);
+                    rest = &marked[self.mark.len()..];
+                }
+            }
+            if self.mark.is_empty() {
+                break;
+            }
         }
-        if calls.is_empty() { (text.to_string(), calls) } else { (said.to_string(), calls) }
+        said.push_str(rest);
+        if !self.several {
+            calls.truncate(1);
+        }
+        (said, calls)
     }
 
-    fn call(&self, value: &Value) -> Option<Call> {
+    /// Where the next call may begin: at a mark, or at the text's beginning where calls stand alone.
+    fn next_mark(&self, text: &str) -> Option<usize> {
+        if self.mark.is_empty() {
+            let at = text.len() - text.trim_start().len();
+            return text[at..].starts_with('{').then_some(at);
+        }
+        text.find(&self.mark)
+    }
+
+    /// The calls behind a mark, one or a list of them, and what is left after them; none where the first
+    /// of them is none.
+    fn listed<'a>(&self, text: &'a str, tools: &[String]) -> Option<(Vec<Call>, &'a str)> {
+        let mut calls = Vec::new();
+        let mut rest = text.trim_start().trim_start_matches('[');
+        loop {
+            let next = rest.trim_start();
+            let Some(call) =
+                object(next).and_then(|(value, n)| Some((self.call(&value, tools)?, n)))
+            else {
+                break;
+            };
+            calls.push(call.0);
+            rest = &next[call.1..];
+            match rest.trim_start().strip_prefix([',', ';']) {
+                Some(more) if more.trim_start().starts_with('{') => rest = more,
+                _ => break,
+            }
+        }
+        if calls.is_empty() {
+            return None;
+        }
+        // What ends a call may have the end of the turn behind it in the template, and not here.
+        let trimmed = rest.trim_start();
+        let ends = self.after.bytes().zip(trimmed.bytes()).take_while(|(a, b)| a == b).count();
+        let whole = trimmed.get(..ends).is_some_and(|end| end.ends_with(['>', ']', ')', '}']));
+        Some((calls, if whole { &trimmed[ends..] } else { rest }))
+    }
+
+    fn call(&self, value: &Value, tools: &[String]) -> Option<Call> {
         let (name, arguments) = &self.fields;
-        let arguments = match &value[arguments.as_str()] {
-            Value::Null => json!({}),
-            object @ Value::Object(_) => object.clone(),
+        let name =
+            value[name.as_str()].as_str().filter(|name| tools.iter().any(|own| own == name))?;
+        let arguments = match value.get(arguments) {
+            Some(object @ Value::Object(_)) => object.clone(),
+            // Written twice over, as small models do.
+            Some(Value::String(text)) => {
+                serde_json::from_str(text).ok().filter(Value::is_object)?
+            }
+            // What stands behind a mark is a call, of a tool without arguments.
+            None | Some(Value::Null) if !self.mark.is_empty() => json!({}),
             _ => return None,
         };
-        Some(Call { name: value[name.as_str()].as_str()?.to_string(), arguments })
+        Some(Call { name: name.to_string(), arguments })
     }
+}
+
+/// The object of JSON that a text begins with, and its length.
+fn object(text: &str) -> Option<(Value, usize)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let value = values.next()?.ok().filter(Value::is_object)?;
+    Some((value, values.byte_offset()))
 }
 
 /// The fields of the name and of the arguments of the object that begins there, if it is the call.
@@ -171,25 +254,35 @@ fn fields(text: &str, at: usize) -> Option<(String, String)> {
     Some((name, named(&|value| value[FIELD] == VALUE)?))
 }
 
-/// Reads what a model wrote to a prompt that ends so; calls only where it was given tools.
-pub fn reply(calling: Option<&Calling>, prompt: &str, text: &str) -> Reply {
+/// Whether a prompt ends in a thought that its template has begun.
+pub fn opens_a_thought(prompt: &str) -> bool {
+    prompt.trim_end().ends_with(THOUGHT.0)
+}
+
+/// What ends such a thought.
+pub const THOUGHT_ENDS: &str = "</think>\n\n";
+
+/// Reads what a model wrote to a prompt that ends so; calls only of the tools that it was given.
+pub fn reply(calling: Option<(&Calling, &[String])>, prompt: &str, text: &str) -> Reply {
     let (opens, ends) = THOUGHT;
-    // Some templates begin the thought.
-    let begun = prompt.trim_end().ends_with(opens);
-    let own = text.trim_start().strip_prefix(opens);
-    let (thought, said) = match (own.or(begun.then_some(text)), text) {
-        (Some(inner), _) => match inner.split_once(ends) {
-            Some((thought, said)) => (Some(thought), said),
-            None => (Some(inner), ""),
-        },
-        (None, text) => (None, text),
+    let (before, inner) = match text.split_once(opens) {
+        _ if opens_a_thought(prompt) => ("", Some(text)),
+        // A mark that stands before it is a call's.
+        Some((before, inner)) if calling.is_none_or(|(own, _)| own.next_mark(before).is_none()) => {
+            (before, Some(inner))
+        }
+        _ => (text, None),
     };
-    let thought = thought.map(|text| text.trim().to_string()).filter(|text| !text.is_empty());
+    let (thought, after) = match inner.map(|inner| inner.split_once(ends).unwrap_or((inner, ""))) {
+        Some((thought, after)) => (Some(thought.trim()).filter(|text| !text.is_empty()), after),
+        None => (None, ""),
+    };
+    let said = format!("{before}{after}");
     let (content, calls) = match calling {
-        Some(calling) => calling.calls(said),
-        None => (said.to_string(), Vec::new()),
+        Some((calling, tools)) => calling.calls(&said, tools),
+        None => (said, Vec::new()),
     };
-    Reply { thought, content: content.trim().to_string(), calls }
+    Reply { thought: thought.map(Into::into), content: content.trim().to_string(), calls }
 }
 
 #[cfg(test)]

@@ -25,6 +25,10 @@ const ALONE: &str = "{% for m in messages %}<|{{ m.role }}|>\n{% if loop.first a
     {% if m.tool_calls %}{\"name\": \"{{ m.tool_calls[0].function.name }}\", \"parameters\": {{ m.tool_calls[0].function.arguments | tojson }}}\
     {% else %}{{ m.content }}{% endif %}<|eot|>{% endfor %}{% if add_generation_prompt %}<|assistant|>\n{% endif %}";
 
+fn tools() -> Vec<String> {
+    ["act", "look"].map(str::to_string).to_vec()
+}
+
 fn call(name: &str, arguments: Value) -> Call {
     Call { name: name.into(), arguments }
 }
@@ -51,7 +55,7 @@ fn a_template_says_how_calls_are_written() {
         let calling = Calling::of(&template(source)).unwrap();
         assert_eq!(calling.begun(Some("act")), named);
         assert!(named.starts_with(&calling.begun(None)));
-        let read = reply(Some(&calling), "", text);
+        let read = reply(Some((&calling, &tools())), "", text);
         let wanted = [call("act", json!({"command": "go"})), call("look", json!({}))];
         assert_eq!(read.calls, wanted, "{source}");
         assert_eq!(read.content, if source == ALONE { "" } else { "I go." });
@@ -69,14 +73,60 @@ fn what_is_no_call_is_said() {
         "{\"name\": \"act\", \"arguments\": {}}",
     ] {
         assert_eq!(
-            reply(Some(&calling), "", text),
+            reply(Some((&calling, &tools())), "", text),
             Reply { content: text.into(), ..Reply::default() }
         );
     }
     let whole = "<tool_call>\n{\"name\": \"act\", \"arguments\": {}}\n</tool_call>";
+    let other = whole.replace("act", "rm");
+    assert_eq!(
+        reply(Some((&calling, &tools())), "", &other).content,
+        other,
+        "no tool of this request"
+    );
     assert_eq!(reply(None, "", whole).calls, [], "nobody gave it tools");
     let alone = Calling::of(&template(ALONE)).unwrap();
-    assert_eq!(reply(Some(&alone), "", "{\"answer\": 3}").content, "{\"answer\": 3}");
+    assert_eq!(reply(Some((&alone, &tools())), "", "{\"answer\": 3}").content, "{\"answer\": 3}");
+}
+
+#[test]
+fn what_stands_beside_calls_is_not_lost() {
+    let calling = Calling::of(&template(MARKED)).unwrap();
+    let act =
+        "<tool_call>\n{\"name\": \"act\", \"arguments\": {\"command\": \"go\"}}\n</tool_call>";
+    let read = |text: &str| {
+        let read = reply(Some((&calling, &tools())), "", text);
+        (read.content, read.calls.len())
+    };
+    assert_eq!(read(&format!("First. {act} Then. {act}")), ("First.  Then.".into(), 2));
+    assert_eq!(
+        read(&format!("I write <tool_call> then {{1}}: {act}")),
+        ("I write <tool_call> then {1}:".into(), 1)
+    );
+    assert_eq!(read(&format!("{act}\n<tool_call>\n{{\"name\": \"ac")).1, 1);
+    let twice = act.replace("{\"command\": \"go\"}", "\"{\\\"command\\\": \\\"go\\\"}\"");
+    assert_eq!(read(&twice), (String::new(), 1));
+    // A draft in a thought is none.
+    let drafted = format!("Hm. <think>maybe {act}</think>{act}");
+    let drafted = reply(Some((&calling, &tools())), "", &drafted);
+    assert_eq!((drafted.content.as_str(), drafted.calls.len()), ("Hm.", 1));
+    let alone = Calling::of(&template(ALONE)).unwrap();
+    let text = "{\"name\": \"act\", \"age\": 3}";
+    assert_eq!(reply(Some((&alone, &tools())), "", text).content, text, "no arguments, no call");
+}
+
+#[test]
+fn a_template_that_opens_a_thought_marks_calls_whole() {
+    let opens = MARKED.replace("assistant\n{% endif %}", "assistant\n<think>\n{% endif %}");
+    let calling = Calling::of(&template(&opens)).unwrap();
+    assert!(calling.begun(None).starts_with("<tool_call>"), "{calling:?}");
+    let one = ALONE.replace(
+        "{% if m.tool_calls %}",
+        "{% if m.tool_calls %}{{ raise_exception('one') if m.tool_calls | length > 1 }}",
+    );
+    let calling = Calling::of(&template(&one)).unwrap();
+    let two = "{\"name\": \"act\", \"parameters\": {}}; {\"name\": \"look\", \"parameters\": {}}";
+    assert_eq!(reply(Some((&calling, &tools())), "", two).calls.len(), 1, "it takes no two");
 }
 
 #[test]

@@ -63,6 +63,7 @@ impl EvalRow {
         for (is_so, word) in [
             (self.think == Some(true), ", thinking"),
             (self.restriction.as_deref() == Some("free"), ", free text"),
+            (self.restriction.as_deref() == Some("both"), ", written or listed"),
             (self.no_repeat == Some(true), ", no repeats"),
         ] {
             text += if is_so { word } else { "" };

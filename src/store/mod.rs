@@ -45,6 +45,7 @@ pub use exchange::{Act, Intake, Origin, Record, Reflected};
 pub use history::{AuditRow, Event};
 pub use listing::{Listing, Near, Page, TrajectorySummary};
 pub use metrics::MetricPoint;
+pub use once::Meanwhile;
 pub use pools::{Candidate, Drawn, PoolCount};
 pub use predictions::{Prediction, Thought};
 pub use preferences::Preference;

@@ -75,7 +75,7 @@ fn as_they_come(
             continue;
         }
         player.asked = None;
-        let chosen = Chosen { action: written.text, thought: None, among: None };
+        let chosen = Chosen { action: written.text, thought: None, among: None, written: true };
         steps[*place] = Some(player.takes(chosen, None, play));
     }
     let mut found: Vec<Result<()>> = playing.iter().map(|_| Ok(())).collect();

@@ -101,7 +101,7 @@ impl Read {
         let (mut others, mut worth) = (0, Worth::new());
         for one in all {
             worth.insert(one.call, one.trajectory.reward());
-            others += usize::from(one.mind != start);
+            others += usize::from(!is_same(&one.mind, start));
             by_task.entry(one.task.clone()).or_default().push(one);
         }
         let mut groups = Vec::new();
@@ -135,6 +135,12 @@ impl Read {
     pub fn tasks(&self) -> usize {
         self.groups.len()
     }
+}
+
+/// Whether two names are of one mind: a folder has more than one.
+fn is_same(a: &str, b: &str) -> bool {
+    let whole = |name: &str| std::fs::canonicalize(name).ok();
+    a == b || whole(a).is_some_and(|a| Some(a) == whole(b))
 }
 
 fn estimator(rl: &Rl) -> Estimator {

@@ -75,6 +75,8 @@ pub fn keep(store: &mut Store, run: i64, step: u64, groups: &[KeptGroup]) -> Res
             let learnt = Learnt::of(place, rollout, &group.terms);
             let body = serde_json::to_string(&learnt)
                 .map_err(|e| Error::new(format!("a rollout of update {step}: {e}")))?;
+            // What was captured has an actor.
+            let actor = if trajectory.actor.is_empty() { &actor } else { &trajectory.actor };
             all.push((g, Trajectory { actor: actor.clone(), ..trajectory.clone() }, body));
         }
     }
