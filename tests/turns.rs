@@ -79,32 +79,6 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
     let (eval, games) = store.evaluation(half.evaluation).unwrap();
     assert_eq!(eval.mean_reward, Some(half.mean_reward));
     assert!((games.iter().map(|game| game.reward).sum::<f64>() - 2.0).abs() < 1e-9);
-    // Whoever writes what nobody takes is held to the list where there is one, unless it writes freely.
-    let mut babbles = Scripted::script(&["search[red mug]", "click[nothing]", "click[nothing]"])
-        .scores(|_, _, action| if action == "click[red mug]" { 0.0 } else { -9.0 });
-    let (known, script) = (Known::default(), &["search[red mug]", "click[nothing]"]);
-    let held = evaluate(
-        &mut store,
-        &Shops,
-        &scope,
-        &mut babbles,
-        (Play { seed: 1, ..Play::default() }, &known),
-        &control,
-        &mut |_, _| {},
-    );
-    let mut writes = Scripted::script(script);
-    let freely = Play { seed: 1, free: true, ..Play::default() };
-    let free = evaluate(
-        &mut store,
-        &Shops,
-        &scope,
-        &mut writes,
-        (freely, &known),
-        &control,
-        &mut |_, _| {},
-    );
-    assert_eq!(held.unwrap().invalid, 0);
-    assert!(free.unwrap().invalid > 0);
     // Another store gets all of it.
     let file = other.path().join("t.jsonl");
     let criteria =
@@ -148,4 +122,43 @@ fn rewards_forms_and_ends_go_through_collecting_evaluating_storing_and_exchangin
         listed.iter().any(|row| row["mean_reward"].as_f64() == Some(half.mean_reward)),
         "{listed:?}"
     );
+}
+
+#[test]
+fn whoever_writes_what_nobody_takes_is_held_to_the_list_where_there_is_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let scope = Scope { split: "train".into(), games: 3, seed: 1, share: None };
+    let control = Control::default();
+    let mut babbles = Scripted::script(&["search[red mug]", "click[nothing]", "click[nothing]"])
+        .scores(|_, _, action| if action == "click[red mug]" { 0.0 } else { -9.0 });
+    let (known, script) = (Known::default(), &["search[red mug]", "click[nothing]"]);
+    let held = evaluate(
+        &mut store,
+        &Shops,
+        &scope,
+        &mut babbles,
+        (Play { seed: 1, ..Play::default() }, &known),
+        &control,
+        &mut |_, _| {},
+    );
+    let mut writes = Scripted::script(script);
+    let freely = Play { seed: 1, free: true, ..Play::default() };
+    let free = evaluate(
+        &mut store,
+        &Shops,
+        &scope,
+        &mut writes,
+        (freely, &known),
+        &control,
+        &mut |_, _| {},
+    );
+    let (held, free) = (held.unwrap(), free.unwrap());
+    assert_eq!((held.invalid, held.restriction.as_str()), (0, "both"));
+    assert!(
+        held.held > 0 && held.in_words(&Play::default()).contains("held to the list"),
+        "{held:?}"
+    );
+    assert_eq!((free.held, free.restriction.as_str()), (0, "free"));
+    assert!(free.invalid > 0);
 }
