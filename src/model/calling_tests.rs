@@ -22,7 +22,7 @@ const LISTED: &str = "<s>{% if tools %}[AVAILABLE_TOOLS] {{ tools | tojson }}[/A
 
 /// Alone, with another name of the arguments.
 const ALONE: &str = "{% for m in messages %}<|{{ m.role }}|>\n{% if loop.first and tools %}{% for tool in tools %}{{ tool | tojson(indent=4) }}\n{% endfor %}{% endif %}\
-    {% if m.tool_calls %}{\"name\": \"{{ m.tool_calls[0].function.name }}\", \"parameters\": {{ m.tool_calls[0].function.arguments | tojson }}}\
+    {% if m.tool_calls %}{% for call in m.tool_calls %}{\"name\": \"{{ call.function.name }}\", \"parameters\": {{ call.function.arguments | tojson }}}{{ '' if loop.last else '; ' }}{% endfor %}\
     {% else %}{{ m.content }}{% endif %}<|eot|>{% endfor %}{% if add_generation_prompt %}<|assistant|>\n{% endif %}";
 
 fn tools() -> Vec<String> {
