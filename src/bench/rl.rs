@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::BuiltIn;
 use crate::model::config::Config;
 use crate::model::kernels::forms;
-use crate::model::weights::Trainable;
+use crate::model::weights::{ModelFiles, Trainable};
 use crate::rng::Rng;
 use crate::train::rl::timed::timed;
 use crate::train::rl::{Method, Rl};
@@ -18,8 +18,11 @@ use crate::train::rl::{Method, Rl};
 /// What to measure.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Layers and width of a fresh model (its heads have 64 dimensions).
+    /// Layers and width of a fresh model.
     pub shape: (usize, usize),
+    /// A model in its place, whose rollouts differ as those of a run do: a fresh one mostly takes the
+    /// shortest action.
+    pub from: Option<(ModelFiles, String)>,
     /// The split.
     pub split: String,
     /// Tasks.
@@ -32,14 +35,21 @@ pub struct Options {
     pub threads: usize,
 }
 
-/// Measures one iteration with a fresh model, whose rollouts mostly last as long as they may.
-pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Value> {
-    let (layers, hidden) = options.shape;
+/// A model of a shape that knows nothing, with the tokens of the first one here.
+fn fresh((layers, hidden): (usize, usize)) -> Result<Trainable> {
     let own = BuiltIn::ALL[0];
     let known = Trainable::from_parts(&own.files(), own.name())?;
     let vocab = known.tokenizer.vocab();
     let config = Config { context: known.config.context, ..Config::small(layers, hidden, vocab)? };
-    let mut weights = Trainable::fresh(&config, known.tokenizer, 1)?;
+    Trainable::fresh(&config, known.tokenizer, 1)
+}
+
+/// Measures one iteration; rollouts of a fresh model mostly last as long as they may.
+pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Value> {
+    let mut weights = match &options.from {
+        Some((files, name)) => Trainable::from_parts(files, name)?,
+        None => fresh(options.shape)?,
+    };
     let mut tasks = suite.tasks(&options.split)?;
     Rng::stream(1, "bench").shuffle(&mut tasks);
     tasks.truncate(options.tasks);
@@ -47,6 +57,9 @@ pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Va
         return Err(Error::new(format!("{} / {} has no games", suite.name(), options.split)));
     }
     let (group, limit) = (options.group, options.limit);
+    let (layers, hidden) = options.shape;
+    let named = options.from.as_ref().map(|(_, name)| name.clone());
+    let model = named.unwrap_or_else(|| format!("small:{layers}x{hidden}"));
     let rl = Rl { group, limit, ..Rl::new(Method::Rloo) };
     let before = cpu_s();
     let of = (options.split.as_str(), &tasks[..]);
@@ -55,7 +68,7 @@ pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Va
     let seconds = found.sample_s + found.grow_s + found.update_s;
     let mut out = json!({
         "args": {
-            "model": format!("small:{layers}x{hidden}"), "suite": suite.name(), "split": options.split,
+            "model": model, "suite": suite.name(), "split": options.split,
             "tasks": tasks.len(), "group": group, "limit": limit, "threads": options.threads,
         },
         "iteration_s": seconds,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::out::tell;
 use super::{Common, SuiteArgs, interruptible, number, real};
+use crate::agent;
 use crate::bench::{self, Sample};
 use crate::env::Suite;
 use crate::error::Result;
@@ -100,6 +101,9 @@ struct RlBench {
     /// Its width
     #[arg(long, default_value_t = 256, value_parser = number::<usize>(64..=4096))]
     width: usize,
+    /// A model in its place: embedded, novice, a checkpoint, a folder
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with_all = ["layers", "width"])]
+    from: Option<String>,
     /// Tasks
     #[arg(long, default_value_t = 16, value_parser = number::<usize>(1..=1000))]
     tasks: usize,
@@ -392,12 +396,7 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
             let options = bench::gateway::Options { agents, calls, delay_ms, stream };
             bench::gateway::run(&options, &cancel)?
         }
-        BenchCommand::Rl(RlBench { suite, split, layers, width, tasks, group, limit, threads }) => {
-            let suite = suite.open()?;
-            let shape = (layers, width);
-            let options = bench::rl::Options { shape, split, tasks, group, limit, threads };
-            bench::rl::run(suite.as_ref(), &options, &interruptible()?)?
-        }
+        BenchCommand::Rl(args) => rl(common, args)?,
         BenchCommand::Rollouts(RolloutsBench { suite, split, games, at_once, limit, delay_ms }) => {
             let suite = suite.open()?;
             let options = bench::rollouts::Options { split, games, at_once, limit, delay_ms };
@@ -417,6 +416,15 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
     };
     common.out().line(&figures, || lines(&figures));
     Ok(())
+}
+
+/// An iteration of reinforcement learning.
+fn rl(common: &Common, args: RlBench) -> Result<Value> {
+    let RlBench { suite, split, layers, width, from, tasks, group, limit, threads } = args;
+    let found = |name: String| agent::find(&common.store()?, Some(&name), None);
+    let (shape, from) = ((layers, width), from.map(found).transpose()?);
+    let options = bench::rl::Options { shape, from, split, tasks, group, limit, threads };
+    bench::rl::run(suite.open()?.as_ref(), &options, &interruptible()?)
 }
 
 /// A figure a line.

@@ -2,11 +2,10 @@
 //! text.
 
 mod answers;
+mod flowing;
 mod reflecting;
 
-use std::collections::HashSet;
-
-use self::answers::action_in;
+use self::flowing::{Flowing, TO_ACT, TO_THINK, Way, written};
 pub use self::reflecting::Profile as ReflectingProfile;
 use super::endpoint::{
     self, ChatReply, ChatRequest, Draw, Endpoint, Estimate, Finish, Found, Profile, Spent, UNSAID,
@@ -20,10 +19,7 @@ use crate::error::{Error, Result};
 use crate::experience::State;
 use crate::model::sampler::Sampling;
 
-/// How many tokens an action, a thought, a predicted observation and a reflection may take; the
-/// first leaves room for a thought before the action.
-const ACTION: u32 = 384;
-const THOUGHT: u32 = 512;
+/// How many tokens a predicted observation and a reflection may take.
 const PREDICTION: u32 = 384;
 const REFLECTION: u32 = 1024;
 
@@ -172,61 +168,6 @@ impl RemoteAgent {
     }
 }
 
-/// What was written of each choice.
-fn written(reply: &ChatReply, read: fn(&str) -> String) -> Vec<Completion> {
-    let one = |choice: &endpoint::Choice| Completion {
-        text: read(&choice.text),
-        ended: choice.finished == Finish::Stop,
-        ..Completion::default()
-    };
-    reply.choices.iter().map(one).collect()
-}
-
-/// How a kind of answer is asked for and read.
-struct Way {
-    max_tokens: u32,
-    /// What comes after it is of no use, and a small model goes on and on.
-    stop: &'static str,
-    read: fn(&str) -> String,
-}
-
-const TO_ACT: Way = Way { max_tokens: ACTION, stop: "</action>", read: action_in };
-const TO_THINK: Way = Way { max_tokens: THOUGHT, stop: "<action>", read: answers::thought_in };
-
-/// Answers of an endpoint, each in its own time.
-struct Flowing<'a> {
-    agent: &'a RemoteAgent,
-    under_way: endpoint::UnderWay<'a>,
-    /// Those that think.
-    thinking: HashSet<usize>,
-}
-
-impl Flow for Flowing<'_> {
-    fn ask(&mut self, number: usize, ask: Ask<'_>, thinks: bool, how: Sampling) {
-        let (messages, way) = if thinks {
-            self.thinking.insert(number);
-            (self.agent.asked(ask.state, Question::Think), TO_THINK)
-        } else {
-            (self.agent.acting(ask.state, ask.thought), TO_ACT)
-        };
-        let seed = ask.seeds.first().copied();
-        let draw = Draw { seed, stop: vec![way.stop.into()], ..drawn(how, way.max_tokens) };
-        self.under_way.ask(number, ChatRequest { messages, draw });
-    }
-
-    fn answers(&mut self, cancel: &Cancel) -> Result<Vec<(usize, Completion)>> {
-        let found = self.under_way.answers(cancel).map_err(|error| self.agent.named(error))?;
-        let read = |(number, reply): (usize, ChatReply)| {
-            let way = if self.thinking.remove(&number) { TO_THINK } else { TO_ACT };
-            let first = written(&reply, way.read).into_iter().next();
-            (number, first.unwrap_or_default())
-        };
-        let found = found.into_iter().map(read).collect();
-        self.agent.warns();
-        Ok(found)
-    }
-}
-
 /// A model's name without the folder that it lies in.
 fn short(model: &str) -> &str {
     model.rsplit('/').next().unwrap_or_default()
@@ -342,8 +283,7 @@ impl Agent for RemoteAgent {
     }
 
     fn flow(&self) -> Option<Box<dyn Flow + '_>> {
-        let under_way = self.endpoint.under_way();
-        Some(Box::new(Flowing { agent: self, under_way, thinking: HashSet::new() }))
+        Some(Box::new(Flowing::of(self)))
     }
 
     fn given(&self, state: &State, thought: Option<&str>) -> Result<String> {
