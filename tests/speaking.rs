@@ -187,15 +187,23 @@ fn a_model_whose_template_writes_no_tools_is_asked_about_a_state() {
     let model = dir.path().join("model");
     let plain = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{% endfor %}\
                  {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
-    write(&model, &["Hello.", "hint"], &[("assistant\n", "Hello.", 20.0)], plain);
+    // It says forty words.
+    let words: Vec<String> = (0..40).map(|n| format!("w{n} ")).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mut next = vec![("assistant\n", words[0], 20.0)];
+    next.extend(words.windows(2).map(|pair| (pair[0], pair[1], 20.0)));
+    write(&model, &words, &next, plain);
+    let whole = words.concat().trim().to_string();
     let name = model.to_str().unwrap();
     let gateway = Running::start(dir.path(), &["--mind", name]);
     let messages = json!([{"role": "user", "content": "Your task is to: go."}]);
     let (_, said) = gateway.post("/v1/chat/completions", "fk-t", &asked(&messages, &json!({})));
-    assert_eq!(said["choices"][0]["message"]["content"], "Hello.");
+    assert_eq!(said["choices"][0]["message"]["content"], json!(whole));
     let given = json!({"tools": [tool("act")]});
     let (_, said) = gateway.post("/v1/chat/completions", "fk-t", &asked(&messages, &given));
     assert_eq!(said["choices"][0]["finish_reason"], "tool_calls", "an action of a state: {said}");
+    let called = &said["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"];
+    assert_eq!(*called, json!({"command": whole}).to_string(), "whole, though it is long");
     let two = json!({"tools": [tool("act"), tool("look")]});
     let (status, said) = gateway.post("/v1/chat/completions", "fk-t", &asked(&messages, &two));
     assert!(status == 400 && said.to_string().contains("acts by one"), "{said}");

@@ -16,9 +16,10 @@ use crate::model::prompt::Prompt;
 use crate::model::sampler::Sampling;
 use crate::model::team::{Priority, Team};
 
-/// How many tokens a predicted observation, a proposed action and a reflection may take.
+/// How many tokens a predicted observation, a proposed action (a search may be a whole sentence) and a
+/// reflection may take.
 const PREDICTION: usize = 96;
-const PROPOSAL: usize = 24;
+const PROPOSAL: usize = 96;
 const REFLECTION: usize = 160;
 
 /// Memory that recent prompts may take.
