@@ -188,12 +188,12 @@ fn a_model_whose_template_writes_no_tools_is_asked_about_a_state() {
     let plain = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>{% endfor %}\
                  {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
     // It says forty words.
-    let words: Vec<String> = (0..40).map(|n| format!("w{n} ")).collect();
+    let words: Vec<String> = (0..40).map(|n| format!("w{n}")).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let mut next = vec![("assistant\n", words[0], 20.0)];
+    let mut next = vec![("assistant\n", words[0], 20.0), ("anything else", words[0], 20.0)];
     next.extend(words.windows(2).map(|pair| (pair[0], pair[1], 20.0)));
     write(&model, &words, &next, plain);
-    let whole = words.concat().trim().to_string();
+    let whole = words.join(" ");
     let name = model.to_str().unwrap();
     let gateway = Running::start(dir.path(), &["--mind", name]);
     let messages = json!([{"role": "user", "content": "Your task is to: go."}]);

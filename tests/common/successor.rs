@@ -48,7 +48,8 @@ pub fn write(folder: &Path, texts: &[&str], next: &[(&str, &str, f32)], template
         "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 1, "num_key_value_heads": 1,
         "rms_norm_eps": 1e-6, "rope_theta": 10000.0, "max_position_embeddings": 512, "vocab_size": size,
         "tie_word_embeddings": false, "hidden_act": "silu", "eos_token_id": 1});
-    let place = |text: &str| tokens.iter().position(|own| *own == text).unwrap() + 1;
+    // What is none of the texts is the first token.
+    let place = |text: &str| tokens.iter().position(|own| *own == text).map_or(0, |at| at + 1);
     // A token stands in its own dimension, which the last norm makes sqrt(width).
     let mut embedded = vec![0.0_f32; size * WIDTH];
     (0..size).for_each(|token| embedded[token * WIDTH + token] = 1.0);
