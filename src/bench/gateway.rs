@@ -8,9 +8,8 @@ use axum::Router;
 use axum::routing::post;
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use super::{cpu_s, median, quantile, rss_mb};
+use super::{cpu_s, failed, median, quantile, rss_mb, stub};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::gateway::{Gateway, Limits, Minds, Route};
@@ -35,11 +34,7 @@ const TURNS: usize = 3;
 /// Calls of one agent alone, each turn: what its slowest hundredth is, hundreds are needed to say.
 const ALONE: usize = 300;
 
-fn failed(what: &str, error: impl std::fmt::Display) -> Error {
-    Error::new(format!("{what}: {error}"))
-}
-
-/// An endpoint that answers after a while, on a thread of its own that ends with this process.
+/// An endpoint that answers after a while.
 fn endpoint(delay: Duration) -> Result<String> {
     let answer = move || async move {
         tokio::time::sleep(delay).await;
@@ -51,20 +46,7 @@ fn endpoint(delay: Duration) -> Result<String> {
             json!({"object": "chat.completion", "model": "stub", "choices": [choice], "usage": usage}),
         )
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| failed("the endpoint", e))?;
-    let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)));
-    let listener = listener.map_err(|e| failed("the endpoint", e))?;
-    let url = listener.local_addr().map_err(|e| failed("the endpoint", e))?;
-    let app = Router::new().route("/v1/chat/completions", post(answer));
-    let serve = move || {
-        let _ = runtime.block_on(axum::serve(listener, app).into_future());
-    };
-    std::thread::Builder::new()
-        .name("stub".into())
-        .spawn(serve)
-        .map_err(|e| failed("the endpoint", e))?;
-    Ok(format!("http://{url}"))
+    stub::serve(Router::new().route("/v1/chat/completions", post(answer)))
 }
 
 /// A conversation of an agent at its `n`th call: it grows as it goes on.

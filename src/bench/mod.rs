@@ -10,6 +10,7 @@ pub mod infer;
 pub mod plan;
 pub mod rl;
 pub mod rollouts;
+mod stub;
 pub mod train;
 #[cfg(feature = "bench-ui")]
 pub mod ui;
@@ -18,8 +19,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::env::{Environment, Suite, TaskRef};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::rng::Rng;
+
+/// What went wrong beside what is measured.
+fn failed(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::new(format!("{what}: {error}"))
+}
 
 /// Which games to measure on.
 #[derive(Debug, Clone)]

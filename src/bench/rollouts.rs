@@ -8,18 +8,16 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::{get, post};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
 
-use super::{cpu_s, rss_mb, thread_cpu_s};
+use super::{cpu_s, failed, rss_mb, stub, thread_cpu_s};
 use crate::agent::endpoint::Profile;
 use crate::agent::minds::Named;
-use crate::agent::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Usage, connect};
-use crate::control::{Cancel, Control};
+use crate::agent::{Agent, connect};
+use crate::control::Control;
 use crate::env::Suite;
-use crate::episode::{Episode, Play, Player, Told, roll_out};
+use crate::episode::{Episode, Play, Player, Told, roll_out, together};
 use crate::error::{Error, Result};
-use crate::experience::{Purpose, State};
-use crate::model::sampler::Sampling;
+use crate::experience::Purpose;
 use crate::rng::Rng;
 
 /// What is measured.
@@ -38,13 +36,6 @@ pub struct Options {
     pub delay_ms: u64,
 }
 
-/// The thread of the endpoint, whose work is none of ours.
-const STUB: &str = "stub";
-
-fn failed(what: &str, error: impl std::fmt::Display) -> Error {
-    Error::new(format!("{what}: {error}"))
-}
-
 /// What the endpoint saw.
 #[derive(Debug, Default)]
 struct Seen {
@@ -53,8 +44,7 @@ struct Seen {
     most: AtomicUsize,
 }
 
-/// An endpoint that plays badly and is as slow as it is told to be, on a thread of its own that ends
-/// with this process.
+/// An endpoint that plays badly and is as slow as it is told to be.
 fn endpoint(delay: Duration, seen: &Arc<Seen>) -> Result<String> {
     let seen = Arc::clone(seen);
     let answer = move || {
@@ -74,99 +64,16 @@ fn endpoint(delay: Duration, seen: &Arc<Seen>) -> Result<String> {
         }
     };
     let models = || async { axum::Json(json!({"data": [{"id": "stub"}]})) };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| failed("the endpoint", e))?;
-    let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", 0)));
-    let listener = listener.map_err(|e| failed("the endpoint", e))?;
-    let url = listener.local_addr().map_err(|e| failed("the endpoint", e))?;
     let app =
         Router::new().route("/v1/chat/completions", post(answer)).route("/v1/models", get(models));
-    let serve = move || {
-        let _ = runtime.block_on(axum::serve(listener, app).into_future());
-    };
-    std::thread::Builder::new()
-        .name(STUB.into())
-        .spawn(serve)
-        .map_err(|e| failed("the endpoint", e))?;
-    Ok(format!("http://{url}/v1"))
-}
-
-/// The same mind, asked about all states together: every step waits for the slowest answer.
-struct Together(Box<dyn Agent>);
-
-impl Agent for Together {
-    fn name(&self) -> String {
-        self.0.name()
-    }
-
-    fn can(&self) -> Can {
-        self.0.can()
-    }
-
-    fn usage(&self) -> Usage {
-        self.0.usage()
-    }
-
-    fn act(
-        &mut self,
-        asks: &[Ask<'_>],
-        how: Sampling,
-        cancel: &Cancel,
-    ) -> Result<Vec<Vec<Completion>>> {
-        self.0.act(asks, how, cancel)
-    }
-
-    fn think(
-        &mut self,
-        asks: &[Ask<'_>],
-        how: Sampling,
-        cancel: &Cancel,
-    ) -> Result<Vec<Vec<Completion>>> {
-        self.0.think(asks, how, cancel)
-    }
-
-    fn score(&mut self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
-        self.0.score(asks, cancel)
-    }
-
-    fn predict(
-        &mut self,
-        asks: &[Among<'_>],
-        cancel: &Cancel,
-        each: Each<'_>,
-    ) -> Result<Vec<Vec<String>>> {
-        self.0.predict(asks, cancel, each)
-    }
-
-    fn given(&self, state: &State, thought: Option<&str>) -> Result<String> {
-        self.0.given(state, thought)
-    }
-}
-
-impl Reflector for Together {
-    fn generator(&self) -> String {
-        self.0.generator()
-    }
-
-    fn sees_outcomes(&self) -> bool {
-        self.0.sees_outcomes()
-    }
-
-    fn reflect(
-        &mut self,
-        cases: &[(&Case, u64)],
-        how: Sampling,
-        cancel: &Cancel,
-    ) -> Result<Vec<String>> {
-        self.0.reflect(cases, how, cancel)
-    }
+    Ok(format!("{}/v1", stub::serve(app)?))
 }
 
 /// Plays all games; seconds, steps, and processor seconds without the endpoint's.
 fn played(
     suite: &dyn Suite,
     options: &Options,
-    agent: &mut dyn Agent,
+    (agent, apart): (&mut dyn Agent, bool),
     control: &Control,
 ) -> Result<(f64, usize, Option<f64>)> {
     let mut tasks = suite.tasks(&options.split)?;
@@ -182,9 +89,10 @@ fn played(
     });
     let play = Play { temperature: 0.0, free: true, ..Play::default() };
     let (mut steps, began) = (0, Instant::now());
-    let ours = || cpu_s().zip(thread_cpu_s(STUB)).map(|(all, stub)| all - stub);
+    let ours = || cpu_s().zip(thread_cpu_s(stub::THREAD)).map(|(all, stub)| all - stub);
     let before = ours();
-    roll_out(agent, &mut begin, options.at_once, play, control, &mut |told| {
+    let play_out = if apart { roll_out } else { together };
+    play_out(agent, &mut begin, options.at_once, play, control, &mut |told| {
         if let Told::Ended(ended) = told {
             steps += ended.map_err(|broken| broken.why)?.trajectory.steps.len();
         }
@@ -204,11 +112,10 @@ pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Va
     let folder = tempfile::tempdir().map_err(|e| failed("a folder", e))?;
     let profile = Profile { url, concurrency: options.at_once, ..Profile::default() };
     let named = Named { name: "stub".into(), profile, reflections: None, prompts: None };
-    let mut flowing = connect(folder.path(), named.clone())?;
-    let (seconds, steps, cpu) = played(suite, options, &mut flowing, control)?;
-    let most = seen.most.swap(0, Ordering::Relaxed);
-    let mut together = Together(Box::new(connect(folder.path(), named)?));
-    let (apart, same, _) = played(suite, options, &mut together, control)?;
+    let mut agent = connect(folder.path(), named)?;
+    let (seconds, steps, cpu) = played(suite, options, (&mut agent, true), control)?;
+    let most = seen.most.load(Ordering::Relaxed);
+    let (waiting, same, _) = played(suite, options, (&mut agent, false), control)?;
     if same != steps {
         return Err(Error::new(format!("{steps} steps in one way and {same} in the other")));
     }
@@ -220,7 +127,7 @@ pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Va
         "under_way_at_most": most,
         "of_the_possible": steps as f64 / seconds * options.delay_ms as f64 / 1e3 / options.at_once as f64,
         "cpu_ms_a_question": cpu.map(|cpu| cpu * 1e3 / steps.max(1) as f64),
-        "together_questions_s": steps as f64 / apart,
+        "together_questions_s": steps as f64 / waiting,
         "rss_mb": rss_mb(),
     }))
 }

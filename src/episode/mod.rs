@@ -9,7 +9,7 @@ mod worlds;
 
 pub use policy::{Play, pick};
 pub use roll_out::{
-    Acted, Begun, Broken, BrokenOff, Ended, Played, Player, Told, at_once, roll_out, wins,
+    Acted, Begun, Broken, BrokenOff, Ended, Played, Player, Told, at_once, roll_out, together, wins,
 };
 pub use trial::{ExpertBaseline, Trial, try_action};
 pub use worlds::{Executed, Leg, Worlds, way};

@@ -269,6 +269,19 @@ pub fn roll_out(
     {
         return play_all(Mind::Each(flow), episodes, at_once, play, control, tell);
     }
+    together(agent, episodes, at_once, play, control, tell)
+}
+
+/// The same, the mind asked about all games in one go, whatever it is: every step waits for the slowest
+/// answer.
+pub fn together(
+    agent: &mut dyn Agent,
+    episodes: &mut dyn Iterator<Item = Begun>,
+    at_once: usize,
+    play: Play,
+    control: &Control,
+    tell: &mut dyn FnMut(Told) -> Result<()>,
+) -> Result<()> {
     play_all(Mind::All(agent), episodes, at_once, play, control, tell)
 }
 

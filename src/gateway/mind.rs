@@ -167,12 +167,7 @@ impl Lacking {
 
     fn answers(&self, store: &Store, named: Named<'_>) -> Result<Answers> {
         let name = named.mind;
-        let endpoint = match agent::locate(store, Some(name), self.suite.as_deref()) {
-            Ok(Located::Endpoint(named)) => Some(named.profile),
-            // Several roles in one name are a matter of `agent::open`.
-            _ => minds::find(store.root(), name).ok().flatten().map(|named| named.profile),
-        };
-        if let Some(profile) = endpoint {
+        if let Some(profile) = endpoint(store, name, self.suite.as_deref()) {
             // What only a URL names has no limits of a person's: those of the gateway hold.
             let profile = if minds::is_url(name) {
                 Profile { concurrency: 256, max_reply_tokens: 1 << 17, ..profile }
@@ -208,6 +203,15 @@ impl Lacking {
     }
 }
 
+/// The endpoint of a mind, if it is behind one.
+fn endpoint(store: &Store, name: &str, suite: Option<&str>) -> Option<Profile> {
+    match agent::locate(store, Some(name), suite) {
+        Ok(Located::Endpoint(named)) => Some(named.profile),
+        // Several roles in one name are a matter of `agent::open`.
+        _ => minds::find(store.root(), name).ok().flatten().map(|named| named.profile),
+    }
+}
+
 /// Whether a model is asked by its chat template, if it has one: where a person says so, or where it comes
 /// from outside and nobody says otherwise.
 fn is_asked_as_chat(store: &Store, named: Named<'_>, suite: Option<&str>) -> bool {
@@ -222,10 +226,7 @@ fn is_asked_as_chat(store: &Store, named: Named<'_>, suite: Option<&str>) -> boo
 /// states.
 pub(super) fn reads_a_system_message(store: &Store, named: Named<'_>) -> Result<()> {
     let name = named.mind;
-    let located = agent::locate(store, Some(name), None);
-    if matches!(located, Ok(Located::Endpoint(_)))
-        || minds::find(store.root(), name).ok().flatten().is_some()
-    {
+    if endpoint(store, name, None).is_some() {
         return Ok(());
     }
     let calls = is_asked_as_chat(store, named, None) && {
