@@ -167,6 +167,7 @@ impl<'a> Trial<'a> {
 
     fn net(&self) -> Net<'_> {
         Net {
+            device: None,
             config: &self.config,
             weights: &self.weights,
             adapter: self.adapter.as_ref(),

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::number;
 use crate::error::{Error, Result};
+use crate::model::device::Place;
 use crate::paths::read_text;
 use crate::train::torchrun::Settings;
 
@@ -17,6 +18,8 @@ enum Engine {
     Here,
     /// transformers and PEFT under torchrun (docs/engines.md)
     Torchrun,
+    /// candle, on a GPU where this build has one (docs/engines.md)
+    Candle,
 }
 
 /// Arguments of `foretaste train` about its engine.
@@ -25,6 +28,10 @@ pub struct EngineArgs {
     /// What makes the updates
     #[arg(long, value_enum, default_value_t = Engine::Here, conflicts_with = "resume")]
     engine: Engine,
+    /// Of candle: cpu, cuda, metal, or one of several (cuda:1; default: the best of this build);
+    /// beside --resume, another one than before
+    #[arg(long)]
+    pub(super) device: Option<Place>,
     /// Of torchrun: how many processes
     #[arg(long, default_value_t = 1, value_parser = number::<usize>(1..=1024), conflicts_with = "resume")]
     processes: usize,
@@ -44,28 +51,36 @@ pub struct EngineArgs {
 const LARGEST: u64 = 1 << 20;
 
 impl EngineArgs {
-    /// The settings of torchrun, where it is that.
-    pub fn settings(self) -> Result<Option<Settings>> {
+    /// The settings of torchrun or candle's device, where it is one of them.
+    pub fn settings(self) -> Result<(Option<Settings>, Option<Place>)> {
+        let refuse = |flag: &str, of: &str| {
+            Err(Error::usage(format!("{flag} means nothing here"))
+                .hint(format!("it is of --engine {of}")))
+        };
+        if self.device.is_some() && self.engine != Engine::Candle {
+            return refuse("--device", "candle");
+        }
         let given = [
             (self.processes != 1, "--processes"),
             (self.python.is_some(), "--python"),
             (self.ssh.is_some(), "--ssh"),
             (self.trainer_args.is_some(), "--trainer-args"),
         ];
-        if self.engine == Engine::Here {
+        if self.engine != Engine::Torchrun {
+            let candle = self.engine == Engine::Candle;
             return match given.iter().find(|(given, _)| *given) {
-                None => Ok(None),
-                Some((_, flag)) => Err(Error::usage(format!("{flag} means nothing here"))
-                    .hint("it is of --engine torchrun")),
+                None => Ok((None, candle.then(|| self.device.unwrap_or_else(Place::best)))),
+                Some((_, flag)) => refuse(flag, "torchrun"),
             };
         }
         let usual = Settings::new(self.processes, self.ssh);
         let trainer = self.trainer_args.as_deref().map(trainer).transpose()?;
-        Ok(Some(Settings {
+        let settings = Settings {
             python: self.python.unwrap_or_else(|| usual.python.clone()),
             trainer: trainer.unwrap_or_default(),
             ..usual
-        }))
+        };
+        Ok((Some(settings), None))
     }
 }
 

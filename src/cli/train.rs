@@ -123,6 +123,7 @@ impl TrainArgs {
     fn plan(self, objective: &str) -> Result<Plan> {
         let objective = Objective::from_name(objective)?;
         let usual = Plan::new(objective, self.steps, self.seed);
+        let (torchrun, device) = self.engine.settings()?;
         Ok(Plan {
             epochs: self.epochs,
             batch: self.batch,
@@ -149,7 +150,8 @@ impl TrainArgs {
             alternatives_only: self.alternatives_only,
             keep_all: self.keep_all,
             rl: self.rl.settings(objective)?,
-            torchrun: self.engine.settings()?,
+            torchrun,
+            device,
             beta: self.beta.or(usual.beta),
             ..usual
         })
@@ -308,9 +310,10 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
                     None => describe(data, stages, plan.batch).join("\n  "),
                 };
                 // What another engine needs it knows itself.
-                let by = match &plan.torchrun {
-                    Some(of) => of.in_words(),
-                    None => memory.to_string(),
+                let by = match (&plan.torchrun, plan.device) {
+                    (Some(of), _) => of.in_words(),
+                    (None, Some(device)) => format!("candle on {device}, {memory}"),
+                    (None, None) => memory.to_string(),
                 };
                 format!("run {run} from {start}: {what}; {by}")
             });
@@ -350,6 +353,9 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
         (Some(run), _) => {
             if let Some(python) = &args.engine.python {
                 trainer::use_python(&store, run, python)?;
+            }
+            if let Some(device) = args.engine.device {
+                trainer::use_device(&store, run, device)?;
             }
             finished(trainer::resume(&mut store, run, &control, &mut each)?);
         }

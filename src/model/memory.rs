@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use super::config::Config;
+use super::device;
 use super::step::{LOGITS, Net};
 use crate::error::{Error, Result};
 
 /// Bytes by what they are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MemoryPlan {
-    /// The weights, and the adapter beside them.
+    /// The weights, and the adapter beside them; where a device computes, also its own and their gradients.
     pub weights: u64,
     /// Gradients of what is trained.
     pub gradients: u64,
@@ -47,11 +48,18 @@ impl MemoryPlan {
         // Keys and values, what they cost, and a copy before those of a part.
         let parts = 6 * kv * layers * shared;
         let merged = if net.adapter.is_some() { model / layers as u64 } else { 0 };
+        // A device has weights and gradients of its own, and computes every layer again.
+        let (there, activations) = match net.device {
+            Some(_) => {
+                (4 * (model + adapter + trained), 4 * device::numbers(net.config, tokens) as u64)
+            }
+            None => (0, 4 * ((kept + back) * tokens + parts) as u64 + 4 * merged),
+        };
         let plan = Self {
-            weights: 4 * (model + adapter),
+            weights: 4 * (model + adapter) + there,
             gradients: 4 * trained,
             optimiser: 8 * trained,
-            activations: 4 * ((kept + back) * tokens + parts) as u64 + 4 * merged,
+            activations,
             logits: 4 * (LOGITS.min(vocab * tokens) as u64),
             trees: 0,
             total: 0,
@@ -142,6 +150,7 @@ mod tests {
             recompute: false,
             products: Products::F32,
             workspace: &workspace,
+            device: None,
         };
         let plan = MemoryPlan::new(net, 2048, 0);
         assert!((300_000_000..900_000_000).contains(&plan.total), "{plan}");

@@ -4,6 +4,7 @@
 //! a tree larger than the budget is computed in [`Parts`], nothing of it twice. Every target stands
 //! in exactly one forest: sums over a batch do not depend on the budget beyond rounding.
 
+use super::device::Loaded;
 use super::params::Buffers;
 use super::parts::Parts;
 use super::step::{Loss, Net, step};
@@ -90,7 +91,8 @@ impl Packing {
     }
 }
 
-/// Computes a batch of `count` trees on the threads of the pool that it is called in.
+/// Computes a batch of `count` trees on the threads of the pool that it is called in, or on the device that
+/// the network is to be computed on.
 pub fn batch(
     net: Net<'_>,
     packing: &Packing,
@@ -100,13 +102,20 @@ pub fn batch(
 ) -> Result<Batch> {
     let mut grads = if gradient { net.workspace.grads(&net.shapes()) } else { Buffers::new() };
     let mut losses = vec![Loss { total: 0.0, nll: Vec::new() }; count];
+    let mut there = net.device.map(|device| Loaded::new(net, device)).transpose()?;
     for Forest { parts, origin } in &packing.forests {
-        let loss = step(net, parts, gradient.then_some(&mut grads), cancel)?;
+        let loss = match &mut there {
+            Some(there) => there.step(parts, gradient, cancel)?,
+            None => step(net, parts, gradient.then_some(&mut grads), cancel)?,
+        };
         for (node, nats) in loss.nll {
             let (of, place) = origin[node];
             losses[of].total += f64::from(nats * parts.tree.weights[node]);
             losses[of].nll.push((place, nats));
         }
+    }
+    if let Some(there) = there.filter(|_| gradient) {
+        there.add_to(&mut grads)?;
     }
     Ok(Batch { grads, losses })
 }

@@ -10,6 +10,7 @@ use super::Model;
 use super::beside::{self, Origin, SYSTEM};
 use super::config::Config;
 use super::decoder::Decoder;
+use super::device::Device;
 use super::files::{Tensors, serialize};
 use super::gguf;
 use super::lora::Adapter;
@@ -249,6 +250,9 @@ pub struct Trainable {
     pub adapter: Option<Adapter>,
     /// Buffers that updates work with.
     pub workspace: Arc<Workspace>,
+    /// Where its batches are computed, if not here. Under an adapter the weights are taken there once: they
+    /// must not be changed then.
+    pub device: Option<Device>,
     /// What it was read from, which is written again with it; nothing of a fresh one.
     pub origin: Option<Arc<Origin>>,
 }
@@ -263,6 +267,7 @@ impl Trainable {
             recompute: false,
             products: Products::F32,
             workspace: &self.workspace,
+            device: self.device.as_ref(),
         }
     }
 
@@ -280,7 +285,7 @@ impl Trainable {
         let tokenizer = Arc::new(parts.tokenizer(source, &config)?);
         let origin = Some(Arc::new(Origin::of(parts)));
         let workspace = Arc::default();
-        Ok(Self { config, weights, tokenizer, adapter: None, workspace, origin })
+        Ok(Self { config, weights, tokenizer, adapter: None, workspace, device: None, origin })
     }
 
     /// A fresh model: normal weights of deviation 0.02 (residual outputs scaled down by depth),
@@ -305,6 +310,7 @@ impl Trainable {
             tokenizer,
             adapter: None,
             workspace: Arc::default(),
+            device: None,
             origin: None,
         })
     }

@@ -55,6 +55,10 @@ pub fn command(plan: &Plan, start: &str) -> String {
         let more = (!of.trainer.is_empty()).then(|| serde_json::to_string(&of.trainer));
         add("--trainer-args", more.and_then(std::result::Result::ok));
     }
+    if let Some(device) = plan.device {
+        add("--engine", Some("candle".into()));
+        add("--device", Some(device.to_string()));
+    }
     let flags = [
         (plan.data.rationales, "--rationales"),
         (plan.shuffled, "--shuffled"),

@@ -7,6 +7,7 @@ use super::provenance::warnings;
 use super::rl::Rl;
 use crate::agent;
 use crate::error::Result;
+use crate::model::device::Place;
 use crate::model::memory;
 use crate::model::pack::Packing;
 use crate::model::step::Net;
@@ -66,7 +67,8 @@ impl Forecast {
 pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forecast> {
     plan.check()?;
     let (parts, source) = agent::find(store, start, plan.data.suite.as_deref())?;
-    let weights = Trainable::from_parts(&parts, &source)?;
+    let mut weights = Trainable::from_parts(&parts, &source)?;
+    weights.device = plan.open_device()?;
     let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
     let fresh = plan.adapter(&weights.config)?;
     let net = Net { adapter: fresh.as_ref(), recompute: plan.recompute, ..weights.net() };
@@ -132,13 +134,17 @@ impl Passes {
 
     /// Passes of a size, or of less where the plan leaves that open and memory is short.
     fn fitting(plan: &Plan, size: usize, within: impl Fn(usize) -> Self) -> Result<Self> {
-        let limit = plan.memory_limit.or_else(memory::available);
+        // How much of a GPU's memory is free cannot be asked.
+        let is_asked = plan.device.is_none_or(Place::is_here);
+        let free = || memory::available().filter(|_| is_asked);
+        let limit = plan.memory_limit.or_else(free);
+        let least = if plan.device.is_some() { PASS.0 / 4 } else { PASS.0 };
         let mut passes = within(plan.budget.unwrap_or(size));
         while plan.budget.is_none()
-            && passes.budget > PASS.0
+            && passes.budget > least
             && limit.is_some_and(|limit| passes.memory.total > limit)
         {
-            passes = within((passes.budget / 2).max(PASS.0));
+            passes = within((passes.budget / 2).max(least));
         }
         // What another engine needs it knows itself; what is held out is measured here, and takes less.
         if let Some(limit) = limit.filter(|_| plan.torchrun.is_none()) {

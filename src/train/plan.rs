@@ -11,6 +11,7 @@ use super::tuning::{RUINOUS, Tuning};
 use super::{Mixture, Objective};
 use crate::error::{Error, Result};
 use crate::model::config::Config;
+use crate::model::device::{Device, Place};
 use crate::model::lora::{Adapter, LINEARS};
 use crate::model::step::Products;
 use crate::selection::Criteria;
@@ -89,6 +90,9 @@ pub struct Plan {
     /// What makes the updates in place of this program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub torchrun: Option<torchrun::Settings>,
+    /// The device that candle computes batches on, in place of the kernels here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Place>,
     /// What is played and how it is learnt from, of reinforcement learning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rl: Option<Rl>,
@@ -128,6 +132,7 @@ impl Plan {
             beta: (objective == Objective::Dpo).then_some(BETA),
             preferences: None,
             torchrun: None,
+            device: None,
             rl: (objective == Objective::Rl).then(|| Rl::new(Method::Forks)),
         }
     }
@@ -204,8 +209,35 @@ impl Plan {
         rl::check(self)?;
         self.preferences.as_ref().map_or(Ok(()), |_| Preferences::check(self))?;
         self.torchrun.as_ref().map_or(Ok(()), |of| of.check(self))?;
+        self.check_device()?;
         self.tuning.check()?;
         self.data.check()
+    }
+
+    /// Refuses what candle is not asked to do.
+    fn check_device(&self) -> Result<()> {
+        let refuse = |what: &str, hint: &str| {
+            Err(Error::usage(format!("{what} with candle (--engine)")).hint(hint.to_string()))
+        };
+        match self.device {
+            None => Ok(()),
+            Some(_) if self.torchrun.is_some() => {
+                refuse("torchrun", "one engine makes the updates")
+            }
+            Some(_) if self.products != Products::F32 => {
+                refuse("rounded operands (--bf16)", "it computes in f32; leave it out")
+            }
+            Some(_) if self.recompute => refuse(
+                "--recompute",
+                "there every layer is computed again in any case; leave it out",
+            ),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Opens the device that batches are computed on, if that is not here.
+    pub(super) fn open_device(&self) -> Result<Option<Device>> {
+        self.device.map(Place::open).transpose()
     }
 
     /// Refuses settings that mean nothing beside the others.

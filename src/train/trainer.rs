@@ -21,6 +21,7 @@ use crate::control::Control;
 use crate::env::Suite;
 use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
+use crate::model::device::Place;
 use crate::model::step::Net;
 use crate::model::weights::Trainable;
 use crate::store::{NewRun, RunLock, RunStatus, Store};
@@ -98,6 +99,7 @@ fn begin<'a>(
     plan.torchrun.as_ref().map_or(Ok(()), torchrun::Settings::ready)?;
     let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
     weights.adapter = plan.adapter(&weights.config)?;
+    weights.device = plan.open_device()?;
     let mut stages = plan.stages(|mixture| data.found(mixture));
     let (mut played, mut worth) = (Vec::new(), None);
     if let Some(of) = &plan.rl {
@@ -200,13 +202,40 @@ pub fn next_queued(
 /// # Errors
 /// Where it is no such run.
 pub fn use_python(store: &Store, run: i64, python: &str) -> Result<()> {
+    change_plan(store, run, |plan| match plan.get_mut("torchrun") {
+        Some(of) if of.is_object() => {
+            of["python"] = python.into();
+            Ok(())
+        }
+        _ => Err(Error::usage(format!("--python: run {run} is not one of torchrun"))),
+    })
+}
+
+/// Has a run that candle computes go on on another device.
+///
+/// # Errors
+/// Where it is no such run.
+pub fn use_device(store: &Store, run: i64, device: Place) -> Result<()> {
+    change_plan(store, run, |plan| {
+        let named = plan.get_mut("device").filter(|named| named.is_string());
+        let named = named.ok_or_else(|| {
+            Error::usage(format!("--device: run {run} is not one of candle (--engine)"))
+        })?;
+        *named = device.to_string().into();
+        Ok(())
+    })
+}
+
+/// Changes what is written down of a run's plan, in what does not bear on what it learns.
+fn change_plan(
+    store: &Store,
+    run: i64,
+    change: impl FnOnce(&mut serde_json::Value) -> Result<()>,
+) -> Result<()> {
     let row = store.run(run)?;
     let mut config: serde_json::Value =
         serde_json::from_str(&row.config).map_err(|e| Error::new(format!("run {run}: {e}")))?;
-    match config["plan"].get_mut("torchrun") {
-        Some(of) if of.is_object() => of["python"] = python.into(),
-        _ => return Err(Error::usage(format!("--python: run {run} is not one of torchrun"))),
-    }
+    change(&mut config["plan"])?;
     store.set_run_config(run, &config.to_string())
 }
 
@@ -274,6 +303,7 @@ fn go_on(
         Some(folder) if plan.lora.is_some() => Some(checkpoint::adapter(folder, &weights.config)?),
         _ => plan.adapter(&weights.config)?,
     };
+    weights.device = plan.open_device()?;
     let shapes = weights.net().shapes();
     let optimiser = match folder {
         Some(folder) if plan.torchrun.is_none() => checkpoint::optimiser(&folder, &shapes)?,

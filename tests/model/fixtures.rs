@@ -1,15 +1,13 @@
 //! Small models whose differences would show, and what both halves ask of them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor, Var};
 use foretaste::control::Cancel;
 use foretaste::model::cache::PromptCache;
 use foretaste::model::config::Config;
 use foretaste::model::decoder::Decoder;
+use foretaste::model::device::Place;
 use foretaste::model::prompt::Prompt;
-use foretaste::model::reference::Reference;
 use foretaste::model::tokenizer::Tokenizer;
 use foretaste::model::weights::Trainable;
 use foretaste::rng::Rng;
@@ -28,15 +26,9 @@ pub fn small(kv_heads: usize) -> Trainable {
     fresh
 }
 
-/// The same weights as candle variables, and a decoder over them.
-pub fn candle(fresh: &Trainable) -> (HashMap<String, Var>, Reference) {
-    let var = |data: Vec<f32>, shape: Vec<usize>| {
-        Var::from_tensor(&Tensor::from_vec(data, shape, &Device::Cpu).unwrap()).unwrap()
-    };
-    let vars: HashMap<String, Var> =
-        fresh.named().into_iter().map(|(name, data, shape)| (name, var(data, shape))).collect();
-    let tensors = vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
-    (vars, Reference::new(fresh.config.clone(), &tensors).unwrap())
+/// The same on candle's CPU device: by its autograd.
+pub fn on_candle(fresh: &Trainable) -> Trainable {
+    Trainable { device: Some(Place::Cpu.open().unwrap()), ..fresh.clone() }
 }
 
 /// The same weights for inference.
@@ -59,8 +51,4 @@ pub fn nats(prompt: &Prompt, decoder: &Decoder, strings: &[Vec<u32>]) -> Vec<f64
 
 pub fn random_tokens(rng: &mut Rng, count: usize) -> Vec<u32> {
     (0..count).map(|_| rng.below(250) as u32).collect()
-}
-
-pub fn value(tensor: &Tensor) -> f64 {
-    f64::from(tensor.to_scalar::<f32>().unwrap())
 }

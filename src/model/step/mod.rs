@@ -18,6 +18,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::config::{Config, Layout, Slot};
+use super::device::Device;
 use super::kernels::{Attention, Chains, Heads, add_to_rows, rms_norm, rope, scale, swiglu};
 use super::lora::Adapter;
 use super::params::Buffers;
@@ -28,6 +29,7 @@ pub(super) use head::LOGITS;
 pub use linear::Products;
 use linear::{Acting, Linear, Operand, Way};
 use pass::Shared;
+pub(super) use pass::check;
 pub use pass::step;
 
 /// The weights of a layer as they act; `h` is the model's width, `wide` that of a row of queries,
@@ -129,6 +131,8 @@ pub struct Net<'a> {
     pub products: Products,
     /// Buffers to work with.
     pub workspace: &'a Workspace,
+    /// Where batches are computed in place of here.
+    pub device: Option<&'a Device>,
 }
 
 impl Net<'_> {

@@ -38,16 +38,7 @@ pub fn step(
     mut grads: Option<&mut Buffers>,
     cancel: &Cancel,
 ) -> Result<Loss> {
-    let vocab = net.config.vocab;
-    if let Some(token) = parts.tree.tokens.iter().find(|token| **token as usize >= vocab) {
-        return Err(Error::new(format!(
-            "token {token} is outside the model's vocabulary of {vocab}"
-        )));
-    }
-    if parts.computed() == 0 {
-        return Err(Error::new("a training example without any target token"));
-    }
-    net.config.trains()?;
+    check(net, parts)?;
     let mut loss = Loss::default();
     let mut shared = Vec::new();
     cancel.check()?;
@@ -64,6 +55,20 @@ pub fn step(
         first.back(parts, &mut shared, grads);
     }
     Ok(loss)
+}
+
+/// Refuses what no step can be made of.
+pub(in crate::model) fn check(net: Net<'_>, parts: &Parts) -> Result<()> {
+    let vocab = net.config.vocab;
+    if let Some(token) = parts.tree.tokens.iter().find(|token| **token as usize >= vocab) {
+        return Err(Error::new(format!(
+            "token {token} is outside the model's vocabulary of {vocab}"
+        )));
+    }
+    if parts.computed() == 0 {
+        return Err(Error::new("a training example without any target token"));
+    }
+    net.config.trains()
 }
 
 impl<'a> Pass<'a> {

@@ -57,7 +57,10 @@ fn about_plan(run: &RunRow, plan: &Value, stages: &[Stage]) -> Vec<String> {
     };
     let by = match serde_json::from_value::<Settings>(plan["torchrun"].clone()) {
         Ok(of) => of.in_words(),
-        Err(_) => format!("{} workers", plan["workers"]),
+        Err(_) => match plan["device"].as_str() {
+            Some(device) => format!("candle on {}", clean(device)),
+            None => format!("{} workers", plan["workers"]),
+        },
     };
     let unit = if run.objective == Objective::Rl.as_str() { "tasks" } else { "trees" };
     let budget = format!(

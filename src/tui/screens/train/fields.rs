@@ -1,6 +1,7 @@
 //! Train, the fields of the form before a run: what can be set.
 
 use crate::experience::{ANSWERS, ActionEffect, UNIFORM};
+use crate::model::device::Place;
 use crate::model::lora::LINEARS;
 use crate::selection::HELD_OUT;
 use crate::train::rl::Method;
@@ -49,6 +50,8 @@ pub fn sheet() -> Sheet {
         Field::new(name, label, Number, choices).hint(hint)
     };
     let python = Settings::new(1, None).python;
+    let device = Place::best().to_string();
+    let devices: &[&str] = if device == "cpu" { &["cpu"] } else { &[&device, "cpu"] };
     let schedules = [Schedule::Cosine, Schedule::Linear, Schedule::Constant].map(Schedule::as_str);
     Sheet::new(vec![
         Field::new("objective", "objective", Choice, &objectives),
@@ -115,8 +118,10 @@ pub fn sheet() -> Sheet {
         Field::new("products", "products", Choice, &["f32", "bf16"])
             .hint("bf16 is quick where there is a matrix unit"),
         number("workers", "workers", &["2", "1", "4"], "threads; results do not depend on them"),
-        Field::new("engine", "engine", Choice, &["here", "torchrun"])
-            .hint("torchrun: transformers and PEFT make the updates (docs/engines.md)"),
+        Field::new("engine", "engine", Choice, &["here", "torchrun", "candle"])
+            .hint("torchrun: transformers and PEFT make the updates; candle: a GPU does (docs/engines.md)"),
+        Field::new("device", "  device", Name, devices)
+            .hint("of candle; foretaste doctor says which this build has"),
         number("processes", "  processes", &["2", "1", "4", "8"], "each with a GPU of its own, if any"),
         Field::new("python", "  python", Name, &[&python])
             .hint("the one that has torch; foretaste doctor says what is missing"),
@@ -163,7 +168,9 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
     let lora = sheet.value("lora") != "none";
     let constant = sheet.value("schedule") == "constant";
     let plays = objective == Objective::Rl;
-    let apart = sheet.value("engine") == "torchrun" && objective.is_fed();
+    let engine = sheet.value("engine").to_string();
+    let apart = engine == "torchrun";
+    let device = engine == "candle";
     for (name, shown) in [
         ("pool", branches),
         ("k", branches),
@@ -186,11 +193,12 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("rl", false),
         ("trainer", false),
         ("captured", false),
-        ("engine", objective.is_fed()),
+        ("device", device),
         ("processes", apart),
         ("python", apart),
         ("ssh", apart),
-        ("products", !apart),
+        ("products", !apart && !device),
+        ("recompute", !device),
         ("validate", !apart),
         ("memory", !apart),
         ("rationales", objective.carry().reflections),

@@ -51,8 +51,8 @@ fn rl(sheet: &Sheet) -> Result<Rl> {
 }
 
 /// What makes the updates, where that is not this program.
-fn torchrun(sheet: &Sheet, objective: Objective) -> Result<Option<Settings>> {
-    if sheet.value("engine") != "torchrun" || !objective.is_fed() {
+fn torchrun(sheet: &Sheet) -> Result<Option<Settings>> {
+    if sheet.value("engine") != "torchrun" {
         return Ok(None);
     }
     let host = Some(sheet.value("ssh").to_string());
@@ -121,7 +121,9 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
     let modules = modules.map_or(Vec::new(), |named| {
         named.split(',').map(|name| name.trim().to_string()).filter(|n| !n.is_empty()).collect()
     });
-    let apart = torchrun(sheet, objective)?;
+    let apart = torchrun(sheet)?;
+    let device = (sheet.value("engine") == "candle").then(|| sheet.value("device").parse());
+    let device = device.transpose()?;
     // What only means something of updates that are made here.
     let here = |value: Option<u64>| value.filter(|_| apart.is_none());
     let mut plan = Plan {
@@ -148,16 +150,17 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         memory_limit: here(number::<u64>(sheet, "memory")?.map(|mb| mb.saturating_mul(1_000_000))),
         save_every: number(sheet, "save")?,
         validate_every: here(number(sheet, "validate")?),
-        recompute: sheet.value("recompute") == "yes",
+        recompute: sheet.value("recompute") == "yes" && device.is_none(),
         keep_all: sheet.value("keep") == "yes",
-        // Torchrun's operands are its own.
-        products: if sheet.value("products") == "bf16" && apart.is_none() {
+        // Other engines' operands are their own.
+        products: if sheet.value("products") == "bf16" && apart.is_none() && device.is_none() {
             Products::Bf16
         } else {
             Products::F32
         },
         data,
         torchrun: apart,
+        device,
         ..usual
     };
     if objective.foresees_first() {
@@ -243,7 +246,17 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
         sheet.set("acts", rl.temperature.to_string());
         sheet.set("rl", serde_json::to_string(rl).unwrap_or_default());
     }
-    sheet.set("engine", if plan.torchrun.is_some() { "torchrun" } else { "here" });
+    sheet.set(
+        "engine",
+        match (&plan.torchrun, plan.device) {
+            (Some(_), _) => "torchrun",
+            (None, Some(_)) => "candle",
+            (None, None) => "here",
+        },
+    );
+    if let Some(device) = plan.device {
+        sheet.set("device", device.to_string());
+    }
     if let Some(of) = &plan.torchrun {
         sheet.set("processes", of.processes.to_string());
         sheet.set("python", of.python.clone());

@@ -1,0 +1,216 @@
+//! The decoder in plain operations of candle, layer by layer.
+
+use candle_core::{D, Tensor};
+use candle_nn::ops;
+
+use crate::error::Result;
+use crate::model::config::{Config, Layout, Slot};
+use crate::model::lora::Adapter;
+
+/// Weights on a device, in the order of [`Config::tensors`], and an adapter's in its own.
+#[derive(Clone, Copy)]
+pub(super) struct Network<'a> {
+    pub config: &'a Config,
+    pub layout: Layout,
+    pub tensors: &'a [Tensor],
+    pub adapter: Option<(&'a Adapter, &'a [Tensor])>,
+}
+
+/// What tokens see of each other, and where they stand.
+pub(super) struct Sight {
+    /// Runs of tokens that see nothing of others: where each begins, and its length.
+    blocks: Vec<(usize, usize)>,
+    /// By window: the mask of each block, `[1, len, len]`, 0 where a token may look and -inf elsewhere.
+    masks: Vec<(Option<usize>, Vec<Tensor>)>,
+    /// Of each rotary embedding: cosines and sines, `[T, dim / 2]`.
+    turns: Vec<[Tensor; 2]>,
+}
+
+impl Sight {
+    /// Of tokens by their parents, which stand before them.
+    pub fn new(
+        config: &Config,
+        (parents, positions): (&[Option<usize>], &[u32]),
+        device: &candle_core::Device,
+    ) -> Result<Self> {
+        let blocks = blocks(parents);
+        let mut masks: Vec<(Option<usize>, Vec<Tensor>)> = Vec::new();
+        for attends in &config.attends {
+            if masks.iter().all(|(window, _)| *window != attends.window) {
+                let each = blocks.iter().map(|block| mask(parents, *block, attends.window, device));
+                masks.push((attends.window, each.collect::<Result<_>>()?));
+            }
+        }
+        let shape = (positions.len(), config.head_dim / 2);
+        let turns = config.angles(positions).into_iter().map(|angles| {
+            let (cos, sin): (Vec<f32>, Vec<f32>) = angles.into_iter().unzip();
+            Ok([Tensor::from_vec(cos, shape, device)?, Tensor::from_vec(sin, shape, device)?])
+        });
+        Ok(Self { turns: turns.collect::<Result<_>>()?, blocks, masks })
+    }
+
+    /// The blocks with their masks under a window.
+    fn under(&self, window: Option<usize>) -> impl Iterator<Item = (usize, usize, &Tensor)> {
+        let known = self.masks.iter().find(|(of, _)| *of == window);
+        let masks = known.map_or(&[][..], |(_, masks)| masks);
+        self.blocks.iter().zip(masks).map(|((start, len), mask)| (*start, *len, mask))
+    }
+}
+
+/// Runs of tokens none of which has a parent in another run.
+fn blocks(parents: &[Option<usize>]) -> Vec<(usize, usize)> {
+    let mut starts = Vec::new();
+    let mut reach = usize::MAX;
+    for (i, parent) in parents.iter().enumerate().rev() {
+        reach = reach.min(parent.unwrap_or(i));
+        if reach >= i {
+            starts.push(i);
+        }
+    }
+    starts.reverse();
+    let ends = starts.iter().skip(1).copied().chain([parents.len()]);
+    starts.iter().zip(ends).map(|(start, end)| (*start, end - start)).collect()
+}
+
+/// The mask of a block: a token sees itself and its ancestors, the nearest `window` of them.
+fn mask(
+    parents: &[Option<usize>],
+    (start, len): (usize, usize),
+    window: Option<usize>,
+    device: &candle_core::Device,
+) -> Result<Tensor> {
+    let mut mask = vec![f32::NEG_INFINITY; len * len];
+    for i in 0..len {
+        let mut at = Some(start + i);
+        for _ in 0..window.unwrap_or(usize::MAX) {
+            let Some(seen) = at else { break };
+            mask[i * len + seen - start] = 0.0;
+            at = parents[seen];
+        }
+    }
+    Ok(Tensor::from_vec(mask, (1, len, len), device)?)
+}
+
+impl Network<'_> {
+    /// What goes into the first layer, `[T, hidden]`.
+    pub fn embed(&self, tokens: &Tensor) -> Result<Tensor> {
+        Ok((self.tensors[0].index_select(tokens, 0)? * f64::from(self.config.scales.embedding))?)
+    }
+
+    /// A layer: `[T, hidden]` to the same.
+    pub fn layer(&self, layer: usize, x: &Tensor, sight: &Sight) -> Result<Tensor> {
+        let residual = f64::from(self.config.scales.residual);
+        let h = self.normed(layer, Slot::InputNorm, x)?;
+        let mixed = self.mixed(layer, &h, sight)?;
+        let mixed = self.linear(layer, (Slot::O, Slot::OBias), &mixed)?;
+        let mixed = self.normed(layer, Slot::MixedNorm, &mixed)?;
+        let x = (x + (mixed * residual)?)?;
+        let h = self.normed(layer, Slot::PostNorm, &x)?;
+        let gate = self.linear(layer, (Slot::Gate, Slot::GateBias), &h)?;
+        let gate = if self.config.is_gemma() { gate.gelu()? } else { ops::silu(&gate)? };
+        let up = self.linear(layer, (Slot::Up, Slot::UpBias), &h)?;
+        let given = self.linear(layer, (Slot::Down, Slot::DownBias), &(gate * up)?)?;
+        let given = self.normed(layer, Slot::GatedNorm, &given)?;
+        Ok((x + (given * residual)?)?)
+    }
+
+    /// Logits of what the last layer gave: `[n, hidden]` to `[n, vocab]`.
+    pub fn logits(&self, x: &Tensor) -> Result<Tensor> {
+        let norm = self.layout.norm(self.config.layers);
+        let head = &self.tensors[if self.config.tied { 0 } else { norm + 1 }];
+        let normed = self.rms_norm(x, &self.tensors[norm])?;
+        Ok((normed.matmul(&head.t()?)? * f64::from(self.config.scales.logits))?)
+    }
+
+    /// A linear layer, with what stands beside it: its bias, and the adapter's `scale · B · A`.
+    fn linear(&self, layer: usize, (weight, bias): (Slot, Slot), x: &Tensor) -> Result<Tensor> {
+        let at = self.layout.at(layer, weight);
+        let mut y = x.matmul(&self.tensors[at].t()?)?;
+        if let Some((adapter, pairs)) = self.adapter
+            && let Some(pair) = adapter.pair(at)
+        {
+            let narrow = x.matmul(&pairs[pair].t()?)?;
+            let more = narrow.matmul(&pairs[pair + 1].t()?)?;
+            y = (y + (more * f64::from(adapter.scale()))?)?;
+        }
+        match self.layout.find(layer, bias) {
+            Some(bias) => Ok(y.broadcast_add(&self.tensors[bias])?),
+            None => Ok(y),
+        }
+    }
+
+    /// The norm of a slot, where the layer has it.
+    fn normed(&self, layer: usize, slot: Slot, x: &Tensor) -> Result<Tensor> {
+        match self.layout.find(layer, slot) {
+            Some(gain) => self.rms_norm(x, &self.tensors[gain]),
+            None => Ok(x.clone()),
+        }
+    }
+
+    /// What each token takes from those that it sees, `[T, heads · dim]`.
+    fn mixed(&self, layer: usize, h: &Tensor, sight: &Sight) -> Result<Tensor> {
+        let config = self.config;
+        let attends = config.attends[layer];
+        let heads = |x: Tensor, n: usize| {
+            x.reshape(((), n, config.head_dim))?.transpose(0, 1)?.contiguous()
+        };
+        let side = |weight, bias, norm, n| -> Result<Tensor> {
+            let x = heads(self.linear(layer, (weight, bias), h)?, n)?;
+            let x = self.normed(layer, norm, &x)?;
+            let Some(rope) = attends.rope else { return Ok(x) };
+            let [cos, sin] = &sight.turns[rope];
+            Ok(rotate(&x, cos, sin)?)
+        };
+        let q = (side(Slot::Q, Slot::QBias, Slot::QNorm, config.heads)?
+            * f64::from(config.attention_scale()))?;
+        let k = side(Slot::K, Slot::KBias, Slot::KNorm, config.kv_heads)?;
+        let v = heads(self.linear(layer, (Slot::V, Slot::VBias), h)?, config.kv_heads)?;
+        let groups = config.heads / config.kv_heads;
+        let mut mixed = Vec::new();
+        for (start, len, mask) in sight.under(attends.window) {
+            let part = |x: &Tensor| x.narrow(1, start, len)?.contiguous();
+            let (k, v) = (repeat_heads(&part(&k)?, groups)?, repeat_heads(&part(&v)?, groups)?);
+            let scores = part(&q)?.matmul(&k.transpose(1, 2)?)?.broadcast_add(mask)?;
+            mixed.push(ops::softmax(&scores, D::Minus1)?.matmul(&v)?);
+        }
+        let mixed = Tensor::cat(&mixed, 1)?;
+        Ok(mixed.transpose(0, 1)?.reshape(((), config.queries()))?)
+    }
+
+    fn rms_norm(&self, x: &Tensor, gain: &Tensor) -> Result<Tensor> {
+        Ok(ops::rms_norm_slow(x, gain, self.config.norm_eps as f32)?)
+    }
+}
+
+/// Turned by positions: `[heads, T, dim]`.
+fn rotate(x: &Tensor, cos: &Tensor, sin: &Tensor) -> candle_core::Result<Tensor> {
+    let half = x.dim(2)? / 2;
+    let a = x.narrow(2, 0, half)?;
+    let b = x.narrow(2, half, half)?;
+    let left = (a.broadcast_mul(cos)? - b.broadcast_mul(sin)?)?;
+    let right = (b.broadcast_mul(cos)? + a.broadcast_mul(sin)?)?;
+    Tensor::cat(&[left, right], 2)
+}
+
+/// Keys or values of each query's head: `[kv_heads, T, dim]` to `[heads, T, dim]`.
+fn repeat_heads(x: &Tensor, groups: usize) -> candle_core::Result<Tensor> {
+    if groups == 1 {
+        return Ok(x.clone());
+    }
+    let (heads, tokens, dim) = x.dims3()?;
+    x.unsqueeze(1)?.expand((heads, groups, tokens, dim))?.reshape((heads * groups, tokens, dim))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::blocks;
+
+    #[test]
+    fn trees_beside_each_other_are_blocks_of_their_own() {
+        let two = [None, Some(0), Some(0), None, Some(3)];
+        assert_eq!(blocks(&two), [(0, 3), (3, 2)]);
+        // Two trees whose tokens stand between each other's are one block.
+        assert_eq!(blocks(&[None, None, Some(0), Some(1), None]), [(0, 4), (4, 1)]);
+        assert_eq!(blocks(&[]), []);
+    }
+}
