@@ -341,14 +341,6 @@ pub fn is_rationale(author: &str) -> bool {
     author.starts_with(RATIONALE) || author.starts_with("model ")
 }
 
-/// What is written behind the name of a model for products in bf16 at inference.
-pub const IN_BF16: &str = "+bf16";
-
-/// The name of a model alone, whatever its products.
-pub fn model_alone(name: &str) -> &str {
-    name.strip_suffix(IN_BF16).unwrap_or(name)
-}
-
 /// Where a reflection stands in review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -35,6 +35,7 @@ pub mod gateway;
 pub mod guard;
 pub mod model;
 pub mod paths;
+pub mod place;
 pub mod prompts;
 pub mod rng;
 pub mod selection;

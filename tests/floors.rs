@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The rooms from the ground up: each may import those before it.
-const ROOMS: [&str; 33] = [
+const ROOMS: [&str; 34] = [
     // ground
     "error",
+    "place",
     "experience",
     "rng",
     "digest",

@@ -11,11 +11,11 @@ use super::saved::read;
 use super::{Agent, Cast, Roles};
 use crate::budget;
 use crate::error::{Error, Kind, Result};
-use crate::experience::{IN_BF16, Trajectory};
-use crate::model::step::Products;
+use crate::experience::Trajectory;
 use crate::model::team::Priority;
-use crate::model::weights::{ModelFiles, for_inference, products_of};
+use crate::model::weights::{ModelFiles, for_inference};
 use crate::model::{BuiltIn, Model};
+use crate::place::{Computing, model_alone};
 use crate::store::{Checkpoint, Store};
 
 /// What the newest checkpoint is called, whichever that is: of those trained on the suite that is
@@ -23,24 +23,22 @@ use crate::store::{Checkpoint, Store};
 pub const NEWEST: &str = "newest";
 
 /// Finds a model by what a person writes: nothing or [`NEWEST`], a [`BuiltIn`]'s name, a
-/// checkpoint's number or the name it goes by, a folder, or a GGUF file; with `+bf16` behind it for
-/// products in bf16. Returns its files and the name it goes by.
+/// checkpoint's number or the name it goes by, a folder, or a GGUF file; with `+bf16` or a device's name
+/// (`+cuda`) behind it. Returns its files and the name it goes by.
 pub fn find(
     store: &Store,
     name: Option<&str>,
     suite: Option<&str>,
 ) -> Result<(ModelFiles, String)> {
     // A folder may be called so; and the newest has no name of its own.
-    let given = name.filter(|name| !Path::new(name).exists()).map(products_of);
-    let (name, products) = match given {
-        Some((alone, products)) => (Some(alone).filter(|alone| !alone.is_empty()), products),
-        None => (name, Products::F32),
+    let given = name.filter(|name| !Path::new(name).exists()).map(Computing::of);
+    let (name, by) = match given {
+        Some((alone, by)) => (Some(alone).filter(|alone| !alone.is_empty()), by),
+        None => (name, Computing::F32),
     };
     let (mut files, mut known) = files(store, name, suite)?;
-    if products == Products::Bf16 {
-        files.products = products;
-        known.push_str(IN_BF16);
-    }
+    files.by = by;
+    known += &by.to_string();
     Ok((files, known))
 }
 
@@ -114,7 +112,7 @@ pub fn locate(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<
         _ if number => Err(Error::new(format!("there is no checkpoint {name}"))
             .hint("list them with: foretaste data list checkpoints")),
         _ if Path::new(name).exists() => Ok(Located::Folder(PathBuf::from(name))),
-        _ if products_of(name).1 == Products::Bf16 => Err(for_inference(name)),
+        _ if Computing::of(name).1 != Computing::F32 => Err(for_inference(name)),
         _ => {
             if let Some(mind) = minds::find(store.root(), name)? {
                 return Ok(Located::Endpoint(Box::new(mind)));
@@ -216,7 +214,7 @@ pub fn check(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<(
     let Some(name) = name.filter(|name| !Path::new(name).exists()) else { return Ok(()) };
     let Cast { policy, world, reflector } = Cast::parse(name)?;
     for name in [policy, world, reflector].into_iter().flatten() {
-        let alone = if Path::new(&name).exists() { &name } else { products_of(&name).0 };
+        let alone = if Path::new(&name).exists() { &name } else { model_alone(&name) };
         locate(store, Some(alone).filter(|alone| !alone.is_empty()), suite)?;
     }
     Ok(())

@@ -5,9 +5,9 @@ use std::fs::File;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::experience::model_alone;
 use crate::model::folder::{digest_of, read_file, read_whole};
 use crate::model::weights::ModelFiles;
+use crate::place::model_alone;
 use crate::store::{Checkpoint, STATE, Store};
 
 /// The files of a recorded checkpoint, if they are those that were saved.

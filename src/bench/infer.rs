@@ -18,7 +18,8 @@ use crate::model::prompt::Prompt;
 use crate::model::sampler::Sampling;
 use crate::model::score::Score;
 use crate::model::team::{Priority, Team};
-use crate::model::weights::{ModelFiles, matrices, products_of};
+use crate::model::weights::{ModelFiles, matrices};
+use crate::place::Computing;
 use crate::rng::Rng;
 
 /// What to measure.
@@ -57,14 +58,14 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     fn new(options: &'a Options, cancel: &'a Cancel) -> Result<Self> {
-        let (name, products) = products_of(&options.model);
+        let (name, by) = Computing::of(&options.model);
         let decoder = if name.starts_with("small:") {
             let (config, weights) = super::train::model(name)?;
             let weights = matrices(&config, weights).into_iter().map(Ok);
-            Decoder::new(config, weights, products)?
+            Decoder::new(config, weights, by)?
         } else {
             let network = ModelFiles::network(Path::new(name))?;
-            ModelFiles { products, ..network }.decoder()?
+            ModelFiles { by, ..network }.decoder()?
         };
         // Keys and values of the prompt and of what is written after it.
         let written = options.decode.max(options.k * options.new);

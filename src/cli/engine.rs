@@ -7,8 +7,9 @@ use serde_json::{Map, Value};
 
 use super::number;
 use crate::error::{Error, Result};
-use crate::model::device::Place;
+use crate::model::device::Device;
 use crate::paths::read_text;
+use crate::place::Place;
 use crate::train::torchrun::Settings;
 
 /// What makes updates.
@@ -69,7 +70,7 @@ impl EngineArgs {
         if self.engine != Engine::Torchrun {
             let candle = self.engine == Engine::Candle;
             return match given.iter().find(|(given, _)| *given) {
-                None => Ok((None, candle.then(|| self.device.unwrap_or_else(Place::best)))),
+                None => Ok((None, candle.then(|| self.device.unwrap_or_else(Device::best)))),
                 Some((_, flag)) => refuse(flag, "torchrun"),
             };
         }

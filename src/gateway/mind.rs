@@ -17,7 +17,7 @@ use crate::model::Model;
 use crate::model::calling::Calling;
 use crate::model::team::Priority;
 use crate::model::template::Template;
-use crate::model::weights::products_of;
+use crate::place::model_alone;
 use crate::store::Store;
 
 /// One of the minds that are open.
@@ -215,7 +215,7 @@ fn endpoint(store: &Store, name: &str, suite: Option<&str>) -> Option<Profile> {
 /// Whether a model is asked by its chat template, if it has one: where a person says so, or where it comes
 /// from outside and nobody says otherwise.
 fn is_asked_as_chat(store: &Store, named: Named<'_>, suite: Option<&str>) -> bool {
-    let located = || agent::locate(store, Some(products_of(named.mind).0), suite);
+    let located = || agent::locate(store, Some(model_alone(named.mind)), suite);
     match named.form {
         Some(form) => form == Form::Chat,
         None => matches!(located(), Ok(Located::Folder(_) | Located::Hub(..))),

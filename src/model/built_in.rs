@@ -1,7 +1,7 @@
 //! The models inside the binary. `assets/README.md` has how each was made, and what it can do.
 
-use super::step::Products;
 use super::weights::{ModelFiles, Stored};
+use crate::place::Computing;
 
 /// A model that comes with the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl BuiltIn {
             tensors: Stored::Memory(tensors.into()),
             tokenizer: tokenizer.to_vec(),
             beside: Vec::new(),
-            products: Products::F32,
+            by: Computing::F32,
         }
     }
 }

@@ -7,23 +7,47 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use candle_core::Tensor;
+
 use super::config::Config;
+use crate::error::Result;
 
 /// Keys and values by layer and key-value head: `[nodes, head_dim]` each.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rows {
     pub keys: Vec<Vec<f32>>,
     pub values: Vec<Vec<f32>>,
+    /// Of a model on a device in place of those, by layer: `[kv_heads, nodes, head_dim]`.
+    pub there: Vec<[Tensor; 2]>,
 }
 
 impl Rows {
     pub fn new(config: &Config) -> Self {
         let none = || vec![Vec::new(); config.layers * config.kv_heads];
-        Self { keys: none(), values: none() }
+        Self { keys: none(), values: none(), there: Vec::new() }
     }
 
     fn bytes(&self) -> usize {
-        self.keys.iter().chain(&self.values).map(|rows| 4 * rows.capacity()).sum()
+        let here = self.keys.iter().chain(&self.values).map(Vec::capacity).sum::<usize>();
+        let there = self.there.iter().flatten().map(Tensor::elem_count).sum::<usize>();
+        4 * (here + there)
+    }
+
+    /// Puts the first `used` of another's `of` nodes before these; false where a device would not.
+    fn put_before(&mut self, first: &Self, (used, of): (usize, usize)) -> bool {
+        let join = |own: &[Tensor; 2], first: &[Tensor; 2]| {
+            let side =
+                |side: usize| Tensor::cat(&[&first[side].narrow(1, 0, used)?, &own[side]], 1);
+            Ok([side(0)?, side(1)?])
+        };
+        let there = self.there.iter().zip(&first.there).map(|(own, first)| join(own, first));
+        let Ok(there) = there.collect::<candle_core::Result<Vec<_>>>() else { return false };
+        self.there = there;
+        let here = [(&mut self.keys, &first.keys), (&mut self.values, &first.values)];
+        for (own, first) in here.into_iter().flat_map(|(own, first)| own.iter_mut().zip(first)) {
+            *own = [&first[..first.len() / of * used], own].concat();
+        }
+        true
     }
 }
 
@@ -168,6 +192,24 @@ impl Cache {
         }
     }
 
+    /// Adds a layer's keys and values of new nodes, each `[heads, nodes, dim]`, of a model on a device.
+    pub(super) fn append_there(&mut self, layer: usize, new: [Tensor; 2]) -> Result<()> {
+        match self.rows.there.get_mut(layer) {
+            None => self.rows.there.push(new),
+            Some(rows) => {
+                for (rows, new) in rows.iter_mut().zip(new) {
+                    *rows = Tensor::cat(&[&*rows, &new], 1)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nodes above its own.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
     /// A chain of nodes, to be continued and shared. Short ones are joined: attention over forty
     /// keys costs hardly less than over four times as many, and a prompt grows by a few dozen
     /// tokens a step.
@@ -176,14 +218,10 @@ impl Cache {
         while let Some((segment, used)) =
             above.take_if(|(_, used)| *used > 0 && *used + tokens.len() <= JOINED)
         {
-            let join = |joined: &mut Vec<Vec<f32>>, first: &[Vec<f32>]| {
-                for (joined, first) in joined.iter_mut().zip(first) {
-                    let own = first.len() / segment.tokens.len() * used;
-                    *joined = [&first[..own], joined].concat();
-                }
-            };
-            join(&mut rows.keys, &segment.rows.keys);
-            join(&mut rows.values, &segment.rows.values);
+            if !rows.put_before(&segment.rows, (used, segment.tokens.len())) {
+                above = Some((segment, used));
+                break;
+            }
             tokens = [&segment.tokens[..used], &tokens].concat();
             above.clone_from(&segment.above);
         }

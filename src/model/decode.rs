@@ -64,7 +64,7 @@ impl Prompt {
             let mut growths: Vec<Growth<'_>> =
                 grow.map(|(cache, (tokens, parents))| Growth { cache, tokens, parents }).collect();
             let hidden = decoder.extend_all(&mut growths, Precision::Fast, options.cancel)?;
-            let logits = decoder.logits(&hidden, Precision::Fast);
+            let logits = decoder.logits(&hidden, Precision::Fast)?;
             let rows = logits.chunks_exact(decoder.config.vocab);
             let waiting =
                 branches.iter_mut().filter(|branch| still.contains(&(branch.ask, branch.start)));
@@ -102,7 +102,7 @@ fn begin(
             let node = start.iter().try_fold(0, |at, token| trie.child(at, *token));
             let end = node.and_then(|node| places[node]);
             let next = match end.map(|place| (first + place) * h) {
-                Some(at) => decoder.logits(&hidden[at..at + h], Precision::Fast),
+                Some(at) => decoder.logits(&hidden[at..at + h], Precision::Fast)?,
                 None => ask.prompt.logits.clone(),
             };
             let rng = Rng::stream(ask.seeds.get(i).copied().unwrap_or_default(), "continuation");

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::beside;
 use super::memory;
-use super::step::Products;
 use super::weights::{ModelFiles, Stored};
 use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
 use crate::paths;
+use crate::place::Computing;
 
 /// The digest of files in order, as it stands in records.
 pub fn digest<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> String {
@@ -36,7 +36,7 @@ pub fn read_whole(folder: &Path) -> Result<ModelFiles> {
         tensors,
         tokenizer: read_file(folder, "tokenizer.json")?,
         beside: beside::read(folder)?,
-        products: Products::F32,
+        by: Computing::F32,
     })
 }
 

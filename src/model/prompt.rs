@@ -116,7 +116,7 @@ impl Prompt {
             Begun::pass(&mut begun, decoder, cancel)?;
         }
         for Begun { of, cache, last, .. } in begun {
-            let logits = decoder.logits(&last, Precision::Exact);
+            let logits = decoder.logits(&last, Precision::Exact)?;
             if logits.iter().any(|logit| !logit.is_finite()) {
                 return Err(no_numbers());
             }

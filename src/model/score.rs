@@ -111,7 +111,7 @@ fn score_pass(
     }
     for (hidden, asked) in hidden.chunks(NODES * h).zip(asked.chunks(NODES)) {
         cancel.check()?;
-        let logits = decoder.logits(hidden, Precision::Exact);
+        let logits = decoder.logits(hidden, Precision::Exact)?;
         let sums: Vec<f64> = logits.par_chunks_exact(vocab).map(log_sum).collect();
         for ((row, sum), asked) in logits.chunks_exact(vocab).zip(sums).zip(asked) {
             for (n, i, token) in asked {

@@ -23,8 +23,8 @@ use super::template::Template;
 use super::tokenizer::Tokenizer;
 use super::workspace::Workspace;
 use crate::error::{Error, Result};
-use crate::experience::{IN_BF16, model_alone};
 use crate::paths;
+use crate::place::{Computing, Place};
 use crate::rng::Rng;
 
 /// Where the weights of a model are.
@@ -38,16 +38,10 @@ pub enum Stored {
     Gguf(PathBuf),
 }
 
-/// The name of a model, and what the operands of its products are to be: `NAME`, or `NAME+bf16`.
-pub fn products_of(name: &str) -> (&str, Products) {
-    let alone = model_alone(name);
-    (alone, if alone == name { Products::F32 } else { Products::Bf16 })
-}
-
 /// What is said of such a name where a model is to be trained or packed.
 pub fn for_inference(name: &str) -> Error {
-    let odd = Error::new(format!("{name}: {IN_BF16} is for inference"));
-    odd.hint("name the model alone (training has products in bf16 of its own: --bf16)")
+    let odd = Error::new(format!("{name}: {} is for inference", Computing::of(name).1));
+    odd.hint("name the model alone (training says it otherwise: --bf16, --engine candle)")
 }
 
 /// The files of a model.
@@ -61,8 +55,8 @@ pub struct ModelFiles {
     pub tokenizer: Vec<u8>,
     /// What else stands beside weights and is carried along ([`beside::FILES`]), by name.
     pub beside: Vec<(String, Vec<u8>)>,
-    /// What the operands of products are at inference.
-    pub products: Products,
+    /// By what it is computed at inference.
+    pub by: Computing,
 }
 
 impl ModelFiles {
@@ -92,13 +86,7 @@ impl ModelFiles {
         } else {
             (read_file(&path.join("config.json"))?, Stored::Folder(path.to_path_buf()))
         };
-        Ok(Self {
-            config,
-            tensors,
-            tokenizer: Vec::new(),
-            beside: Vec::new(),
-            products: Products::F32,
-        })
+        Ok(Self { config, tensors, tokenizer: Vec::new(), beside: Vec::new(), by: Computing::F32 })
     }
 
     /// Shape and tensors, whose names are known.
@@ -150,17 +138,22 @@ impl ModelFiles {
         if let Stored::Gguf(path) = &self.tensors {
             let (config, weights) = gguf::read(path)?;
             let in_codes = |weight: &Matrix| matches!(weight, Matrix::Quantized(_));
-            if self.products == Products::Bf16 && weights.iter().any(in_codes) {
+            if self.by == Computing::Bf16 && weights.iter().any(in_codes) {
                 let odd = Error::new(format!("{} has quantised weights", path.display()));
                 return Err(odd.hint(format!(
-                    "products in bf16 ({IN_BF16}) are for weights in F32, F16 and BF16"
+                    "products in bf16 ({}) are for weights in F32, F16 and BF16",
+                    self.by
                 )));
             }
-            return Decoder::new(config, weights.into_iter().map(Ok), self.products);
+            return Decoder::new(config, weights.into_iter().map(Ok), self.by);
         }
         let (config, tensors) = self.opened()?;
         // Each is laid out as it is read, and only one is there as numbers as well.
-        let each = if self.products == Products::Bf16 { 2 } else { 4 };
+        let each = match self.by {
+            Computing::F32 | Computing::On(Place::Cpu) => 4,
+            Computing::Bf16 => 2,
+            Computing::On(_) => 0,
+        };
         memory::room(each * config.parameters() + 4 * config.largest(), "the model")?;
         let shapes = config.tensors();
         let weights = shapes.iter().map(|(name, shape)| {
@@ -174,7 +167,7 @@ impl ModelFiles {
             }
             Ok(Matrix::Full { width, data })
         });
-        Decoder::new(config.clone(), weights, self.products)
+        Decoder::new(config.clone(), weights, self.by)
     }
 
     /// Checks and assembles them for inference; `source` names the model in errors and on screens.
@@ -278,7 +271,7 @@ impl Trainable {
 
     /// The weights of a model's files, to be trained on.
     pub fn from_parts(parts: &ModelFiles, source: &str) -> Result<Self> {
-        if parts.products == Products::Bf16 {
+        if parts.by != Computing::F32 {
             return Err(for_inference(source));
         }
         let (config, weights) = parts.weights().map_err(|error| error.at(source))?;
@@ -349,7 +342,10 @@ impl Trainable {
         }
         let config = &self.config;
         let weights = matrices(config, weights).into_iter().map(Ok);
-        let decoder = Arc::new(Decoder::new(config.clone(), weights, Products::F32)?);
+        let decoder = Arc::new(match &self.device {
+            Some(device) => Decoder::on(device.clone(), config.clone(), weights)?,
+            None => Decoder::new(config.clone(), weights, Computing::F32)?,
+        });
         let tokenizer = self.tokenizer.clone();
         Ok(Model { decoder, tokenizer, source: source.to_string() })
     }
@@ -358,11 +354,11 @@ impl Trainable {
     /// read: in f16 if `half`.
     pub fn parts(&self, half: bool) -> Result<ModelFiles> {
         let tensors = Stored::Memory(serialize(&self.named(), half)?.into());
-        let products = Products::F32;
+        let by = Computing::F32;
         if let Some(origin) = &self.origin {
             let config = origin.config(half)?;
             let (tokenizer, beside) = (origin.tokenizer.clone(), origin.beside.clone());
-            return Ok(ModelFiles { config, tensors, tokenizer, beside, products });
+            return Ok(ModelFiles { config, tensors, tokenizer, beside, by });
         }
         let config = serde_json::to_vec_pretty(&self.config.to_json(self.tokenizer.end));
         Ok(ModelFiles {
@@ -370,7 +366,7 @@ impl Trainable {
             tensors,
             tokenizer: self.tokenizer.to_json()?.into_bytes(),
             beside: Vec::new(),
-            products,
+            by,
         })
     }
 }

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::{Store, now_ms};
 use crate::error::{Error, Result};
-use crate::experience::model_alone;
 use crate::paths::read_whole;
+use crate::place::model_alone;
 
 /// A saved checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

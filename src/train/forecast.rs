@@ -7,12 +7,12 @@ use super::provenance::warnings;
 use super::rl::Rl;
 use crate::agent;
 use crate::error::Result;
-use crate::model::device::Place;
 use crate::model::memory;
 use crate::model::pack::Packing;
 use crate::model::step::Net;
 use crate::model::tree::TokenTree;
 use crate::model::weights::Trainable;
+use crate::place::Place;
 use crate::store::Store;
 
 /// Tokens of a pass, where a plan leaves it open: at least, and at most.
@@ -135,7 +135,7 @@ impl Passes {
     /// Passes of a size, or of less where the plan leaves that open and memory is short.
     fn fitting(plan: &Plan, size: usize, within: impl Fn(usize) -> Self) -> Result<Self> {
         // How much of a GPU's memory is free cannot be asked.
-        let is_asked = plan.device.is_none_or(Place::is_here);
+        let is_asked = plan.device.is_none_or(|place| place == Place::Cpu);
         let free = || memory::available().filter(|_| is_asked);
         let limit = plan.memory_limit.or_else(free);
         let least = if plan.device.is_some() { PASS.0 / 4 } else { PASS.0 };

@@ -11,9 +11,10 @@ use super::tuning::{RUINOUS, Tuning};
 use super::{Mixture, Objective};
 use crate::error::{Error, Result};
 use crate::model::config::Config;
-use crate::model::device::{Device, Place};
+use crate::model::device::Device;
 use crate::model::lora::{Adapter, LINEARS};
 use crate::model::step::Products;
+use crate::place::Place;
 use crate::selection::Criteria;
 
 /// Everything that decides what a run does; stored with it.
@@ -237,7 +238,7 @@ impl Plan {
 
     /// Opens the device that batches are computed on, if that is not here.
     pub(super) fn open_device(&self) -> Result<Option<Device>> {
-        self.device.map(Place::open).transpose()
+        self.device.map(Device::open).transpose()
     }
 
     /// Refuses settings that mean nothing beside the others.

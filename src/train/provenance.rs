@@ -7,9 +7,9 @@ use super::{Objective, Plan};
 use crate::env::Suite;
 use crate::error::Result;
 use crate::eval::Known;
-use crate::experience::model_alone;
 use crate::gateway;
 use crate::model::BuiltIn;
+use crate::place::model_alone;
 use crate::selection::{HELD_OUT, Item, Selection, instance_of, is_held_out};
 use crate::store::Store;
 

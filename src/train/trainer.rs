@@ -21,9 +21,9 @@ use crate::control::Control;
 use crate::env::Suite;
 use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
-use crate::model::device::Place;
 use crate::model::step::Net;
 use crate::model::weights::Trainable;
+use crate::place::Place;
 use crate::store::{NewRun, RunLock, RunStatus, Store};
 
 /// Starts a run from `weights` (`start` names them) and trains it to the end, or until it is

@@ -11,6 +11,7 @@ use foretaste::model::lora::{Adapter, LINEARS};
 use foretaste::model::params::Buffers;
 use foretaste::model::tree::TokenTree;
 use foretaste::model::weights::{ModelFiles, Trainable};
+use foretaste::place::{Computing, Place};
 use foretaste::rng::Rng;
 use proptest::prelude::*;
 use serde_json::Value;
@@ -79,9 +80,14 @@ pub fn trainable(case: &Value) -> Trainable {
 }
 
 pub fn decoder_of(case: &Value) -> Arc<Decoder> {
+    decoder_by(Computing::F32, case)
+}
+
+fn decoder_by(by: Computing, case: &Value) -> Arc<Decoder> {
     let dir = tempfile::tempdir().unwrap();
     folder(dir.path(), case);
-    Arc::new(ModelFiles::network(dir.path()).unwrap().decoder().unwrap())
+    let network = ModelFiles::network(dir.path()).unwrap();
+    Arc::new(ModelFiles { by, ..network }.decoder().unwrap())
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -91,8 +97,10 @@ fn numbers(value: &Value) -> Vec<f64> {
 #[test]
 fn log_probabilities_are_those_of_transformers() {
     let tokens = tokens();
-    for (name, case) in cases() {
-        let decoder = decoder_of(&case);
+    let ways = [Computing::F32, Computing::On(Place::Cpu)];
+    for ((name, case), by) in cases().into_iter().flat_map(|case| ways.map(|by| (case.clone(), by)))
+    {
+        let decoder = decoder_by(by, &case);
         let vocab = decoder.config.vocab as u32;
         let singles: Vec<Vec<u32>> = (0..vocab).step_by(9).map(|token| vec![token]).collect();
         let mut worst: f64 = 0.0;
@@ -102,8 +110,8 @@ fn log_probabilities_are_those_of_transformers() {
                 worst = worst.max((got - want).abs());
             }
         }
-        println!("{name}: log-probabilities differ by at most {worst:.1e} nats");
-        assert!(worst < 1e-3, "{name}: {worst}");
+        println!("{name}{by}: log-probabilities differ by at most {worst:.1e} nats");
+        assert!(worst < 1e-3, "{name}{by}: {worst}");
     }
 }
 

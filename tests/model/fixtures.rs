@@ -6,10 +6,11 @@ use foretaste::control::Cancel;
 use foretaste::model::cache::PromptCache;
 use foretaste::model::config::Config;
 use foretaste::model::decoder::Decoder;
-use foretaste::model::device::Place;
+use foretaste::model::device::Device;
 use foretaste::model::prompt::Prompt;
 use foretaste::model::tokenizer::Tokenizer;
 use foretaste::model::weights::Trainable;
+use foretaste::place::Place;
 use foretaste::rng::Rng;
 
 /// A small model with larger weights than a fresh one's, so that differences would show.
@@ -28,7 +29,7 @@ pub fn small(kv_heads: usize) -> Trainable {
 
 /// The same on candle's CPU device: by its autograd.
 pub fn on_candle(fresh: &Trainable) -> Trainable {
-    Trainable { device: Some(Place::Cpu.open().unwrap()), ..fresh.clone() }
+    Trainable { device: Some(Device::open(Place::Cpu).unwrap()), ..fresh.clone() }
 }
 
 /// The same weights for inference.

@@ -10,11 +10,11 @@ use foretaste::model::decode::{Decoding, Stops};
 use foretaste::model::decoder::Decoder;
 use foretaste::model::prompt::Prompt;
 use foretaste::model::sampler::Sampling;
-use foretaste::model::step::Products;
 use foretaste::model::team::{Priority, Team};
 use foretaste::model::tree::TokenTree;
 use foretaste::model::trie::Trie;
 use foretaste::model::weights::ModelFiles;
+use foretaste::place::Computing;
 use foretaste::rng::Rng;
 use proptest::prelude::*;
 
@@ -59,9 +59,10 @@ proptest! {
         seed in any::<u64>(),
         kv_heads in 1usize..3,
         threads in 1usize..3,
+        there in any::<bool>(),
     ) {
         let fresh = small(kv_heads);
-        let decoder = &*decoder(&fresh);
+        let decoder = &*if there { on_candle(&fresh).model("there").unwrap().decoder } else { decoder(&fresh) };
         let team = Team::new(threads, Priority::Interactive).unwrap();
         let mut rng = Rng::new(seed);
         let cancel = Cancel::default();
@@ -120,7 +121,7 @@ fn a_gguf_file_gives_the_scores_of_the_folder_that_it_was_made_from() {
 fn in_bf16_scores_are_near_those_in_f32() {
     let fresh = small(1);
     let files = fresh.parts(false).unwrap();
-    let rounded = ModelFiles { products: Products::Bf16, ..files }.build("small").unwrap().decoder;
+    let rounded = ModelFiles { by: Computing::Bf16, ..files }.build("small").unwrap().decoder;
     let whole = decoder(&fresh);
     assert!(rounded.bytes() < whole.bytes() * 2 / 3);
     let tokens = random_tokens(&mut Rng::new(3), 30);

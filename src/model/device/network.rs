@@ -22,15 +22,28 @@ pub(super) struct Sight {
     blocks: Vec<(usize, usize)>,
     /// By window: the mask of each block, `[1, len, len]`, 0 where a token may look and -inf elsewhere.
     masks: Vec<(Option<usize>, Vec<Tensor>)>,
-    /// Of each rotary embedding: cosines and sines, `[T, dim / 2]`.
-    turns: Vec<[Tensor; 2]>,
+}
+
+/// Of each rotary embedding, cosines and sines of the tokens' positions: `[T, dim / 2]`.
+pub(super) struct Turns(Vec<[Tensor; 2]>);
+
+impl Turns {
+    /// Of tokens at these places.
+    pub fn new(config: &Config, positions: &[u32], device: &candle_core::Device) -> Result<Self> {
+        let shape = (positions.len(), config.head_dim / 2);
+        let turns = config.angles(positions).into_iter().map(|angles| {
+            let (cos, sin): (Vec<f32>, Vec<f32>) = angles.into_iter().unzip();
+            Ok([Tensor::from_vec(cos, shape, device)?, Tensor::from_vec(sin, shape, device)?])
+        });
+        Ok(Self(turns.collect::<Result<_>>()?))
+    }
 }
 
 impl Sight {
     /// Of tokens by their parents, which stand before them.
     pub fn new(
         config: &Config,
-        (parents, positions): (&[Option<usize>], &[u32]),
+        parents: &[Option<usize>],
         device: &candle_core::Device,
     ) -> Result<Self> {
         let blocks = blocks(parents);
@@ -41,20 +54,29 @@ impl Sight {
                 masks.push((attends.window, each.collect::<Result<_>>()?));
             }
         }
-        let shape = (positions.len(), config.head_dim / 2);
-        let turns = config.angles(positions).into_iter().map(|angles| {
-            let (cos, sin): (Vec<f32>, Vec<f32>) = angles.into_iter().unzip();
-            Ok([Tensor::from_vec(cos, shape, device)?, Tensor::from_vec(sin, shape, device)?])
-        });
-        Ok(Self { turns: turns.collect::<Result<_>>()?, blocks, masks })
+        Ok(Self { blocks, masks })
     }
 
-    /// The blocks with their masks under a window.
-    fn under(&self, window: Option<usize>) -> impl Iterator<Item = (usize, usize, &Tensor)> {
+    /// What each token takes from those that it sees in a layer: `[heads, T, dim]`.
+    pub fn attend(&self, config: &Config, layer: usize, [q, k, v]: [Tensor; 3]) -> Result<Tensor> {
+        let window = config.attends[layer].window;
         let known = self.masks.iter().find(|(of, _)| *of == window);
         let masks = known.map_or(&[][..], |(_, masks)| masks);
-        self.blocks.iter().zip(masks).map(|((start, len), mask)| (*start, *len, mask))
+        let mut mixed = Vec::new();
+        for ((start, len), mask) in self.blocks.iter().zip(masks) {
+            let part = |x: &Tensor| x.narrow(1, *start, *len)?.contiguous();
+            mixed.push(attend(config, [part(&q)?, part(&k)?, part(&v)?], mask)?);
+        }
+        Ok(Tensor::cat(&mixed, 1)?)
     }
+}
+
+/// What queries take from values by their keys, under a mask: `[heads, T, dim]`.
+pub(super) fn attend(config: &Config, [q, k, v]: [Tensor; 3], mask: &Tensor) -> Result<Tensor> {
+    let groups = config.heads / config.kv_heads;
+    let (k, v) = (repeat_heads(&k, groups)?, repeat_heads(&v, groups)?);
+    let scores = q.matmul(&k.transpose(1, 2)?)?.broadcast_add(mask)?;
+    Ok(ops::softmax(&scores, D::Minus1)?.matmul(&v)?)
 }
 
 /// Runs of tokens none of which has a parent in another run.
@@ -97,11 +119,19 @@ impl Network<'_> {
         Ok((self.tensors[0].index_select(tokens, 0)? * f64::from(self.config.scales.embedding))?)
     }
 
-    /// A layer: `[T, hidden]` to the same.
-    pub fn layer(&self, layer: usize, x: &Tensor, sight: &Sight) -> Result<Tensor> {
+    /// A layer: `[T, hidden]` to the same. What queries (scaled), keys and values come to is asked:
+    /// `[heads, T, dim]` each to that of queries.
+    pub fn layer(
+        &self,
+        layer: usize,
+        x: &Tensor,
+        turns: &Turns,
+        attend: impl FnOnce([Tensor; 3]) -> Result<Tensor>,
+    ) -> Result<Tensor> {
         let residual = f64::from(self.config.scales.residual);
         let h = self.normed(layer, Slot::InputNorm, x)?;
-        let mixed = self.mixed(layer, &h, sight)?;
+        let mixed = attend(self.project(layer, &h, turns)?)?;
+        let mixed = mixed.transpose(0, 1)?.reshape(((), self.config.queries()))?;
         let mixed = self.linear(layer, (Slot::O, Slot::OBias), &mixed)?;
         let mixed = self.normed(layer, Slot::MixedNorm, &mixed)?;
         let x = (x + (mixed * residual)?)?;
@@ -114,11 +144,15 @@ impl Network<'_> {
         Ok((x + (given * residual)?)?)
     }
 
-    /// Logits of what the last layer gave: `[n, hidden]` to `[n, vocab]`.
-    pub fn logits(&self, x: &Tensor) -> Result<Tensor> {
+    /// What the last layer gave, normed.
+    pub fn last(&self, x: &Tensor) -> Result<Tensor> {
+        self.rms_norm(x, &self.tensors[self.layout.norm(self.config.layers)])
+    }
+
+    /// Logits of that: `[n, hidden]` to `[n, vocab]`.
+    pub fn logits(&self, normed: &Tensor) -> Result<Tensor> {
         let norm = self.layout.norm(self.config.layers);
         let head = &self.tensors[if self.config.tied { 0 } else { norm + 1 }];
-        let normed = self.rms_norm(x, &self.tensors[norm])?;
         Ok((normed.matmul(&head.t()?)? * f64::from(self.config.scales.logits))?)
     }
 
@@ -147,8 +181,8 @@ impl Network<'_> {
         }
     }
 
-    /// What each token takes from those that it sees, `[T, heads · dim]`.
-    fn mixed(&self, layer: usize, h: &Tensor, sight: &Sight) -> Result<Tensor> {
+    /// Queries (scaled), keys and values, `[heads, T, dim]` each.
+    fn project(&self, layer: usize, h: &Tensor, turns: &Turns) -> Result<[Tensor; 3]> {
         let config = self.config;
         let attends = config.attends[layer];
         let heads = |x: Tensor, n: usize| {
@@ -158,23 +192,14 @@ impl Network<'_> {
             let x = heads(self.linear(layer, (weight, bias), h)?, n)?;
             let x = self.normed(layer, norm, &x)?;
             let Some(rope) = attends.rope else { return Ok(x) };
-            let [cos, sin] = &sight.turns[rope];
+            let [cos, sin] = &turns.0[rope];
             Ok(rotate(&x, cos, sin)?)
         };
         let q = (side(Slot::Q, Slot::QBias, Slot::QNorm, config.heads)?
             * f64::from(config.attention_scale()))?;
         let k = side(Slot::K, Slot::KBias, Slot::KNorm, config.kv_heads)?;
         let v = heads(self.linear(layer, (Slot::V, Slot::VBias), h)?, config.kv_heads)?;
-        let groups = config.heads / config.kv_heads;
-        let mut mixed = Vec::new();
-        for (start, len, mask) in sight.under(attends.window) {
-            let part = |x: &Tensor| x.narrow(1, start, len)?.contiguous();
-            let (k, v) = (repeat_heads(&part(&k)?, groups)?, repeat_heads(&part(&v)?, groups)?);
-            let scores = part(&q)?.matmul(&k.transpose(1, 2)?)?.broadcast_add(mask)?;
-            mixed.push(ops::softmax(&scores, D::Minus1)?.matmul(&v)?);
-        }
-        let mixed = Tensor::cat(&mixed, 1)?;
-        Ok(mixed.transpose(0, 1)?.reshape(((), config.queries()))?)
+        Ok([q, k, v])
     }
 
     fn rms_norm(&self, x: &Tensor, gain: &Tensor) -> Result<Tensor> {

@@ -12,7 +12,7 @@ use candle_core::{D, Tensor, Var};
 use candle_nn::ops;
 
 use super::Device;
-use super::network::{Network, Sight};
+use super::network::{Network, Sight, Turns};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
 use crate::model::config::Layout;
@@ -40,6 +40,7 @@ struct Own {
     /// `[T]`.
     tokens: Tensor,
     sight: Sight,
+    turns: Turns,
     /// Of each target whose cost is of this pass: its parent's row, its token, its weight, its place in the
     /// tree.
     targets: Vec<(u32, u32, f32, usize)>,
@@ -103,7 +104,8 @@ impl<'a> Loaded<'a> {
         });
         Ok(Own {
             tokens: Tensor::new(tokens.as_slice(), &self.device.candle)?,
-            sight: Sight::new(self.net.config, (&parents, &positions), &self.device.candle)?,
+            sight: Sight::new(self.net.config, &parents, &self.device.candle)?,
+            turns: Turns::new(self.net.config, &positions, &self.device.candle)?,
             targets: targets.collect(),
         })
     }
@@ -125,7 +127,7 @@ impl<'a> Loaded<'a> {
         let mut inputs = Vec::new();
         for layer in 0..self.net.config.layers {
             cancel.check()?;
-            let y = self.plain().layer(layer, &x, &own.sight)?;
+            let y = self.layer(self.plain(), layer, &x, &own)?;
             if gradient {
                 inputs.push(x);
             }
@@ -135,7 +137,7 @@ impl<'a> Loaded<'a> {
         for (layer, input) in inputs.into_iter().enumerate().rev() {
             cancel.check()?;
             let input = Var::from_tensor(&input)?;
-            let y = self.tracked().layer(layer, input.as_tensor(), &own.sight)?;
+            let y = self.layer(self.tracked(), layer, input.as_tensor(), &own)?;
             let mut grads = (y * dx)?.sum_all()?.backward()?;
             self.collect(&mut grads)?;
             dx = taken(&mut grads, &input)?;
@@ -146,6 +148,11 @@ impl<'a> Loaded<'a> {
             self.add(0, zeros.index_add(&own.tokens, &dx, 0)?)?;
         }
         Ok(())
+    }
+
+    fn layer(&self, by: Network<'_>, layer: usize, x: &Tensor, own: &Own) -> Result<Tensor> {
+        let attend = |of| own.sight.attend(self.net.config, layer, of);
+        by.layer(layer, x, &own.turns, attend)
     }
 
     /// What targets cost, and the gradient of what the last layer gave, `[T, hidden]`. Logits exist for the
@@ -168,8 +175,8 @@ impl<'a> Loaded<'a> {
             let weights: Vec<f32> = targets.iter().map(|(.., weight, _)| *weight).collect();
             let weights = Tensor::from_vec(weights, count, device)?;
             let hidden = Var::from_tensor(&x.index_select(&rows, 0)?)?;
-            let log_probs =
-                ops::log_softmax(&self.tracked().logits(hidden.as_tensor())?, D::Minus1)?;
+            let logits = self.tracked().logits(&self.tracked().last(hidden.as_tensor())?)?;
+            let log_probs = ops::log_softmax(&logits, D::Minus1)?;
             let nats = log_probs.gather(&tokens, 1)?.squeeze(1)?.neg()?;
             for ((.., weight, node), nats) in targets.iter().zip(nats.to_vec1::<f32>()?) {
                 // As here: rounding does not make a target cost less than nothing.

@@ -1,7 +1,7 @@
 //! Train, the fields of the form before a run: what can be set.
 
 use crate::experience::{ANSWERS, ActionEffect, UNIFORM};
-use crate::model::device::Place;
+use crate::model::device::Device;
 use crate::model::lora::LINEARS;
 use crate::selection::HELD_OUT;
 use crate::train::rl::Method;
@@ -50,7 +50,7 @@ pub fn sheet() -> Sheet {
         Field::new(name, label, Number, choices).hint(hint)
     };
     let python = Settings::new(1, None).python;
-    let device = Place::best().to_string();
+    let device = Device::best().to_string();
     let devices: &[&str] = if device == "cpu" { &["cpu"] } else { &[&device, "cpu"] };
     let schedules = [Schedule::Cosine, Schedule::Linear, Schedule::Constant].map(Schedule::as_str);
     Sheet::new(vec![

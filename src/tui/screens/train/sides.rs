@@ -9,7 +9,7 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::State;
-use crate::experience::model_alone;
+use crate::place::model_alone;
 use crate::store::{Checkpoint, EvalRow, RunRow};
 use crate::train::{CheckpointFigures, RunFigures};
 use crate::tui::effect::{Effect, Notice, RunCmd, StoreCmd};
