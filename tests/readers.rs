@@ -67,6 +67,16 @@ fn other_trainers_read_what_is_exported() {
     let loss = said.iter().find_map(|row| row["loss"].as_f64()).unwrap();
     let Some(python) = python() else { return };
     std::fs::rename(data.join("checkpoints/run-1-step-1"), folder.join("model")).unwrap();
+    // Settings of other trainers, for the model that came of it.
+    let model = file("model");
+    for (name, format) in [("lf.jsonl", "llamafactory"), ("ax.jsonl", "axolotl")] {
+        assert_eq!(order(name, "imitation", &["--format", format, "--model", &model]), messages);
+    }
+    let again = failure(&run(
+        data,
+        &["data", "export", "--set", "imitation", "--format", "llamafactory", "--model", &model, "--out", &file("lf.jsonl")],
+    ));
+    assert!(again.contains("already there"), "{again}");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers.py");
     let read = Command::new(python).arg(script).arg(folder).output().unwrap();
     let told = String::from_utf8_lossy(&read.stderr).to_string();
@@ -87,6 +97,26 @@ fn other_trainers_read_what_is_exported() {
     let task = &found["rl"]["first"];
     assert_eq!((&task["data_source"], &task["ability"]), (&json!("household"), &json!("agent")));
     assert!(!task["reward_model"]["ground_truth"].as_str().unwrap().is_empty());
+    // They read their settings, and learn the last answer of a line and nothing else of it.
+    let lines = std::fs::read_to_string(file("messages.jsonl")).unwrap();
+    let answers: Vec<String> = lines.lines().map(|line| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        line["messages"].as_array().unwrap().last().unwrap()["content"].as_str().unwrap().to_string()
+    }).collect();
+    for trainer in ["llamafactory", "axolotl"] {
+        let read = &found[trainer];
+        if let Some(missing) = read["missing"].as_str() {
+            eprintln!("\n!!! NOT CHECKED: {trainer} is not there: {missing} !!!\n");
+            continue;
+        }
+        assert_eq!(read["rows"], json!(messages), "{read}");
+        for (place, answer) in [("first", answers.first()), ("last", answers.last())] {
+            let learnt = read[place].as_str().unwrap();
+            let alone = learnt.replace("<|task|>", "");
+            assert_eq!(alone.trim(), answer.unwrap().trim(), "{trainer}: {learnt:?}");
+        }
+        assert!(read["unknown"].as_array().is_none_or(Vec::is_empty), "{read}");
+    }
     // TRL's trainer finds the same loss on the same tokens.
     let other = found["tokens"]["loss"].as_f64().unwrap();
     assert!((loss - other).abs() < 1e-4, "{loss} here, {other} by TRL");

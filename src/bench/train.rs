@@ -83,7 +83,7 @@ pub fn run(options: &Options, control: &Control) -> Result<Value> {
     let flat: Vec<&TokenTree> = flat.iter().collect();
     let trees = of.as_ref().map_or_else(|| flat.clone(), |tree| vec![tree]);
     let packing = Packing::new(&trees, options.budget.unwrap_or(usize::MAX));
-    let planned = MemoryPlan::new(trial.net(), packing.largest, packing.shared);
+    let planned = MemoryPlan::new(trial.net(), packing.largest, packing.largest, packing.shared);
     let done = trial.measure(&trees, &packing, control)?;
     let peak_rss_mb = peak_rss_mb();
     let peak = gemm_peak(options.threads)?;

@@ -331,8 +331,8 @@ fn export(common: &Common, store: &Store, args: ExportArgs) -> Result<Option<Val
     let questions = questions.unwrap_or_default();
     let held_out = validation;
     let layout = args.format;
-    if path.is_none() && !check && matches!(layout, Layout::Verl | Layout::VerlRl) {
-        return Err(Error::usage("parquet is written to a file").hint("--out FILE.parquet"));
+    if let Some(why) = layout.needs_a_file().filter(|_| path.is_none() && !check) {
+        return Err(Error::usage(why).hint("--out FILE"));
     }
     let order = Order {
         set,

@@ -32,13 +32,13 @@ pub fn import(
     let failed = |e: std::io::Error| Error::io("reading", path, &e);
     let mut file = File::open(path).map_err(failed)?;
     let kind = file.metadata().map_err(failed)?;
-    if kind.is_dir() {
+    if kind.is_dir() && others::conversation(path).is_none() {
         return merge(store, (path, suite), write, control, report);
     }
-    if !kind.is_file() {
+    if !kind.is_file() && !kind.is_dir() {
         // What can be read only once is kept until it was read twice.
         file = spooled(file, path, control)?;
-    } else if !is_own(&mut file, path)? {
+    } else if kind.is_dir() || !is_own(&mut file, path)? {
         let records = others::read(path, suite)?;
         let meter = Meter::new("import", 0, records.len() as u64);
         return store.take_in(records.into_iter().map(Ok), write, &mut |n| {

@@ -8,6 +8,7 @@ pub mod curves;
 pub mod import;
 mod manifest;
 mod others;
+mod recipe;
 mod tokens;
 pub mod transcript;
 
@@ -79,28 +80,53 @@ pub enum Layout {
     /// Of imitation: parquet of tasks, each a state with the expert's action as its ground truth (verl's
     /// reinforcement learning)
     VerlRl,
+    /// Messages for LLaMA-Factory, with its settings for a model (--model) beside them
+    #[value(name = "llamafactory")]
+    #[serde(rename = "llamafactory")]
+    LlamaFactory,
+    /// Messages for axolotl, with its settings for a model (--model) beside them
+    Axolotl,
     /// Of trajectories: Agent Trajectory Interchange Format 1.8, one a line
     Atif,
 }
 
 impl Layout {
-    /// Refuses a layout that a set does not have.
-    fn of(self, set: Set) -> Result<()> {
-        let fits = match self {
+    /// Whether a set has it.
+    pub fn fits(self, set: Set) -> bool {
+        match self {
             Self::Messages => true,
-            Self::PromptCompletion | Self::Tokens | Self::Verl => {
-                !matches!(set, Set::Trajectories | Set::Preference)
-            }
+            Self::PromptCompletion
+            | Self::Tokens
+            | Self::Verl
+            | Self::LlamaFactory
+            | Self::Axolotl => !matches!(set, Set::Trajectories | Set::Preference),
             Self::VerlRl => set == Set::Imitation,
             Self::Atif => set == Set::Trajectories,
-        };
-        if fits {
+        }
+    }
+
+    /// Refuses a layout that a set does not have.
+    fn of(self, set: Set) -> Result<()> {
+        if self.fits(set) {
             return Ok(());
         }
         Err(Error::usage("the set has no such layout (--format)").hint(
-            "prompt-completion, tokens and verl are of imitation, world-model and reflection; verl-rl of imitation; \
+            "prompt-completion, tokens, verl, llamafactory and axolotl are of imitation, world-model and reflection; verl-rl of imitation; \
              atif of trajectories; a preference is prompt, chosen and rejected",
         ))
+    }
+
+    /// How a file of it ends.
+    pub fn extension(self) -> &'static str {
+        if self.is_columns() { "parquet" } else { "jsonl" }
+    }
+
+    /// Why it is written to a file and not line by line, if so.
+    pub fn needs_a_file(self) -> Option<&'static str> {
+        if self.is_columns() {
+            return Some("parquet is written to a file");
+        }
+        recipe::Trainer::of(self).map(|_| "a trainer's settings stand beside a file")
     }
 
     /// Whether it is a file of columns, and no lines.
@@ -126,7 +152,8 @@ pub struct Order {
     pub observations: Observations,
     /// What a model is told that it is asked, in the prompts of a training set.
     pub questions: Questions,
-    /// Whose tokens, of [`Layout::Tokens`]: a model as `train --from` takes it.
+    /// Whose tokens, of [`Layout::Tokens`]: a model as `train --from` takes it; what another trainer is to
+    /// train, of its layout.
     pub model: Option<String>,
 }
 
@@ -149,8 +176,16 @@ fn line(layout: Layout, given: Vec<Message>, answer: &str) -> Value {
     if matches!(layout, Layout::PromptCompletion | Layout::VerlRl) {
         return json!({"prompt": given, "completion": [answer]});
     }
+    let last = given.len();
     let messages: Vec<Message> = given.into_iter().chain([answer]).collect();
-    json!({"messages": messages})
+    let mut line = json!({"messages": messages});
+    // axolotl would learn every answer of the conversation again.
+    for (i, message) in line["messages"].as_array_mut().into_iter().flatten().enumerate() {
+        if layout == Layout::Axolotl {
+            message["training"] = (i == last).into();
+        }
+    }
+    line
 }
 
 fn said(answer: &str) -> Message {
@@ -183,10 +218,11 @@ pub fn export(
         (None, Layout::Tokens) => {
             return Err(Error::usage("tokens are those of a model").hint("--model embedded"));
         }
-        (Some(_), _) => {
-            return Err(Error::usage("--model is about tokens").hint("--format tokens"));
+        (Some(_), layout) if recipe::Trainer::of(layout).is_none() => {
+            return Err(Error::usage("--model is about tokens and settings")
+                .hint("--format tokens, llamafactory or axolotl"));
         }
-        (None, _) => None,
+        _ => None,
     };
     let mut extent = Extent::default();
     let mut trajectories = 0;
@@ -316,6 +352,10 @@ pub fn export_file(
             "the manifest stands beside the file: name another file, or move it away first",
         ));
     }
+    let recipe = recipe::base(store, order)?;
+    if let Some((trainer, _)) = &recipe {
+        recipe::check(path, *trainer)?;
+    }
     if order.layout.is_columns() {
         let extent = columns_file(store, order, path, control, report)?;
         manifest::write(store, order, path, (&extent, manifest::Sum::of(path)?.hex()))?;
@@ -330,6 +370,9 @@ pub fn export_file(
         })
     })?;
     manifest::write(store, order, path, (&extent, sum.hex()))?;
+    if let Some((trainer, base)) = &recipe {
+        recipe::write(path, *trainer, base)?;
+    }
     Ok(extent)
 }
 

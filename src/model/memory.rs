@@ -28,9 +28,9 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// For passes of at most `tokens` tokens at once, all of them targets, `shared` of them shared
-    /// by the parts of a tree.
-    pub fn new(net: Net<'_>, tokens: usize, shared: usize) -> Self {
+    /// For passes of at most `tokens` tokens at once, all of them targets, of trees that have at most
+    /// `tree` each, `shared` of them shared by the parts of one.
+    pub fn new(net: Net<'_>, tokens: usize, tree: usize, shared: usize) -> Self {
         let count = |shapes: &[(String, Vec<usize>)]| -> u64 {
             shapes.iter().map(|(_, shape)| shape.iter().product::<usize>() as u64).sum()
         };
@@ -50,9 +50,10 @@ impl MemoryPlan {
         let merged = if net.adapter.is_some() { model / layers as u64 } else { 0 };
         // A device has weights and gradients of its own, and computes every layer again.
         let (there, activations) = match net.device {
-            Some(_) => {
-                (4 * (model + adapter + trained), 4 * device::numbers(net.config, tokens) as u64)
-            }
+            Some(_) => (
+                4 * (model + adapter + trained),
+                4 * device::numbers(net.config, tokens, tree) as u64,
+            ),
             None => (0, 4 * ((kept + back) * tokens + parts) as u64 + 4 * merged),
         };
         let plan = Self {
@@ -152,10 +153,10 @@ mod tests {
             workspace: &workspace,
             device: None,
         };
-        let plan = MemoryPlan::new(net, 2048, 0);
+        let plan = MemoryPlan::new(net, 2048, 2048, 0);
         assert!((300_000_000..900_000_000).contains(&plan.total), "{plan}");
         assert!(
-            MemoryPlan::new(Net { recompute: true, ..net }, 2048, 0).activations
+            MemoryPlan::new(Net { recompute: true, ..net }, 2048, 2048, 0).activations
                 < plan.activations / 2
         );
         assert!(plan.check(plan.total).is_ok());

@@ -127,7 +127,10 @@ impl Passes {
                 tokens = tokens.max(parts.largest);
                 shared = shared.max(parts.shared);
             }
-            Self { budget, memory: memory::MemoryPlan::new(net, tokens, shared).beside(update) }
+            Self {
+                budget,
+                memory: memory::MemoryPlan::new(net, tokens, whole, shared).beside(update),
+            }
         };
         Self::fitting(plan, whole.clamp(PASS.0, PASS.1), within)
     }
@@ -165,7 +168,7 @@ impl Passes {
         let beside = starts * model + PLAYING + EACH_STEP.saturating_mul(steps as u64);
         let within = |budget: usize| Self {
             budget,
-            memory: memory::MemoryPlan::new(net, budget, budget).beside(beside),
+            memory: memory::MemoryPlan::new(net, budget, budget, budget).beside(beside),
         };
         Self::fitting(plan, PASS.1, within)
     }

@@ -1,25 +1,24 @@
-//! OpenHands: a list of events, actions and what came of them. (Version 0; the events of its SDK are
-//! other files.)
+//! OpenHands of version 0: a list of events, actions and what came of them. (Those of its SDK: [`super::sdk`].)
 
 use serde_json::Value;
 
 use super::episode::{Done, Episode};
+use super::sdk;
 use super::turns::text_of;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gateway::opening;
 
 /// Reads a list of events. `actor` is who acted, where the file says.
 pub fn read(events: &[Value], actor: Option<&str>) -> Result<Episode> {
+    if events.iter().any(sdk::is_one) {
+        return sdk::read(events, actor);
+    }
     let (mut before, mut steps) = (Vec::new(), Vec::<Done>::new());
     // By its number, the step that an event was.
     let mut of = std::collections::HashMap::new();
-    for (n, event) in events.iter().enumerate() {
+    for event in events {
         let source = event["source"].as_str().unwrap_or_default();
         let args = &event["args"];
-        if event.get("kind").is_some() && event.get("action").is_none_or(Value::is_object) {
-            return Err(Error::new(format!("event {}: one of OpenHands' SDK", n + 1))
-                .hint("lists of events of version 0 are read"));
-        }
         let Some(kind) = event["action"].as_str() else {
             let seen = text_of(&event["content"]);
             let cause = event["cause"].as_i64().and_then(|cause| of.get(&cause).copied());

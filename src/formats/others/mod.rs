@@ -7,9 +7,10 @@ mod atif;
 mod episode;
 mod events;
 mod logs;
+mod sdk;
 mod turns;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -38,8 +39,39 @@ pub(super) fn is_own(item: &Value) -> bool {
 /// An item and where it stands.
 type Item = (String, Value);
 
+/// The folder of a conversation's events, where one is: `events` in OpenHands' own, or that itself.
+pub(super) fn conversation(path: &Path) -> Option<Vec<PathBuf>> {
+    let of = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let is_event = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            name.starts_with("event-") && name.ends_with(".json")
+        };
+        let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_event).collect();
+        found.sort(); // numbered with leading zeros
+        found
+    };
+    [of(&path.join("events")), of(path)].into_iter().find(|found| !found.is_empty())
+}
+
+/// The events of a conversation, as one item.
+fn events_of(files: &[PathBuf], path: &Path) -> Result<Vec<Item>> {
+    let mut left = LARGEST;
+    let mut events = Vec::new();
+    for file in files {
+        let bytes = paths::read_whole(file, left).map_err(|e| Error::io("reading", file, &e))?;
+        left = left.saturating_sub(bytes.len() as u64);
+        let event = serde_json::from_slice(&bytes);
+        events.push(event.map_err(|e| Error::new(format!("{}: not JSON: {e}", file.display())))?);
+    }
+    Ok(vec![(path.display().to_string(), Value::Array(events))])
+}
+
 /// The items of a file: one a line, or all of them in one value.
 fn items(path: &Path) -> Result<Vec<Item>> {
+    if let Some(files) = path.is_dir().then(|| conversation(path)).flatten() {
+        return events_of(&files, path);
+    }
     let bytes = paths::read_whole(path, LARGEST).map_err(|e| Error::io("reading", path, &e))?;
     if bytes.starts_with(MAGIC) {
         let rows = rows(bytes).map_err(|error| error.at(path.display()))?.into_iter();
@@ -83,7 +115,7 @@ fn is_whole(item: &Value) -> bool {
 /// Whether an element of a list is an event of OpenHands.
 fn is_event(item: &Value) -> bool {
     let has = |field: &str| item.get(field).is_some();
-    has("source") && (has("action") || has("observation") || has("kind"))
+    has("source") && (has("action") || has("observation") || has("kind")) || sdk::is_one(item)
 }
 
 /// The episodes of an item, by its shape, each with what it came from.

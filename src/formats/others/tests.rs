@@ -98,6 +98,55 @@ fn a_log_says_what_it_came_to_and_nothing_is_made_up() {
     assert!(tr.success() && tr.task == "Mend it." && thoughts[0].text == "See.");
 }
 
+/// Events of OpenHands' SDK: two calls of one answer, whose results come in another order.
+#[test]
+fn events_of_a_conversation_are_read_by_their_kinds() {
+    let text = |text: &str| json!([{"type": "text", "text": text}]);
+    let act = |call: &str, tool: &str, action: Value| {
+        json!({"kind": "ActionEvent", "source": "agent", "tool_name": tool, "tool_call_id": call,
+            "thought": text("See."), "action": action,
+            "tool_call": {"id": call, "name": tool, "arguments": "{}"}})
+    };
+    let seen = |call: &str, told: &str| {
+        json!({"kind": "ObservationEvent", "source": "environment", "tool_call_id": call,
+            "observation": {"kind": "TerminalObservation", "content": text(told)}})
+    };
+    let mut events = vec![
+        json!({"kind": "SystemPromptEvent", "source": "agent", "system_prompt": text("You are.")}),
+        json!({"kind": "MessageEvent", "source": "user",
+            "llm_message": {"role": "user", "content": text("Mend it.")}}),
+        act("1", "terminal", json!({"kind": "TerminalAction", "command": "ls", "is_input": false})),
+        act("2", "file_editor", json!({"kind": "FileEditorAction", "command": "view", "path": "a.py"})),
+        seen("2", "x = 1"),
+        seen("1", "a.py"),
+        act("3", "nothing", Value::Null),
+        json!({"kind": "AgentErrorEvent", "source": "agent", "tool_call_id": "3", "error": "No such tool."}),
+        json!({"kind": "MessageEvent", "source": "agent",
+            "llm_message": {"role": "assistant", "content": text("Done.")}}),
+    ];
+    let Record { trajectory: tr, thoughts, .. } = of(&Value::Array(events.clone()));
+    let steps: Vec<_> =
+        tr.steps.iter().map(|step| (step.action.as_str(), step.observation.as_str())).collect();
+    let viewed = "file_editor {\"command\":\"view\",\"path\":\"a.py\"}";
+    assert_eq!(
+        steps,
+        [("ls", "a.py"), (viewed, "x = 1"), ("nothing {}", "No such tool."), ("Done.", "")]
+    );
+    assert_eq!((tr.task.as_str(), thoughts.len()), ("Mend it.", 3));
+    // As its folder has them.
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("events")).unwrap();
+    for (n, event) in events.iter().enumerate() {
+        let name = format!("events/event-{n:05}-some-id.json");
+        std::fs::write(dir.path().join(name), event.to_string()).unwrap();
+    }
+    let records = read(dir.path(), Some("mine")).unwrap();
+    assert_eq!(records[0].trajectory.steps, tr.steps);
+    events.push(json!({"kind": "FutureEvent", "source": "agent"}));
+    let said = episodes(&Value::Array(events)).unwrap_err().to_string();
+    assert!(said.contains("event 10") && said.contains("`FutureEvent`"), "{said}");
+}
+
 #[test]
 fn what_is_written_as_atif_reads_back() {
     let game = json!({"messages": [

@@ -100,13 +100,13 @@ impl Device {
     }
 }
 
-/// Numbers that a pass of so many tokens takes on a device: what went into every layer, and what a graph of
-/// one layer holds on its way back. `tests/model` holds it against what was measured.
-pub(super) fn numbers(config: &Config, tokens: usize) -> usize {
+/// Numbers that a pass of so many tokens takes on a device, of trees of at most `tree` of them: what went
+/// into every layer, and what a graph of one layer holds on its way back.
+pub(super) fn numbers(config: &Config, tokens: usize, tree: usize) -> usize {
     let (h, inner) = (config.hidden, config.intermediate);
     let (wide, kv) = (config.queries(), config.keys());
     let each = config.layers * h + 20 * h + 18 * wide + 14 * kv + 8 * inner;
-    tokens.saturating_mul(each + (9 * config.heads).saturating_mul(tokens))
+    tokens.saturating_mul(each + (9 * config.heads).saturating_mul(tokens.min(tree)))
 }
 
 #[cfg(test)]

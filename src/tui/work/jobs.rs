@@ -333,7 +333,7 @@ fn export_all(
         let extent = export_file(
             &store,
             order,
-            &folder.join(format!("{name}-{stamp}.jsonl")),
+            &folder.join(format!("{name}-{stamp}.{}", order.layout.extension())),
             control,
             report,
         )?;

@@ -35,6 +35,8 @@ pub struct Export {
     row: usize,
     chosen: [bool; Set::ALL.len()],
     observations: Observations,
+    /// One of [`LAYOUTS`]; a set that lacks it is written as usual.
+    layout: usize,
     /// 0 for everything, else one of the store's suites and splits.
     origin: usize,
     /// 0 for the only one there is, else one of the store's experts, then all of them.
@@ -55,8 +57,17 @@ pub struct Import {
 
 /// The rows of an export's form below the sets.
 const OBSERVATIONS: usize = Set::ALL.len();
-const ORIGIN: usize = OBSERVATIONS + 1;
+const LAYOUT: usize = OBSERVATIONS + 1;
+const ORIGIN: usize = LAYOUT + 1;
 const EXPERT: usize = ORIGIN + 1;
+
+/// How examples stand in their lines, of what needs no model to be named.
+const LAYOUTS: [(Layout, &str); 4] = [
+    (Layout::Messages, "messages (OpenAI, TRL, LLaMA-Factory)"),
+    (Layout::PromptCompletion, "prompt and completion (TRL)"),
+    (Layout::Verl, "parquet of messages (verl)"),
+    (Layout::Atif, "trajectories as ATIF 1.8"),
+];
 
 impl State {
     /// Opens the form of an export.
@@ -82,7 +93,9 @@ impl State {
         let criteria = Criteria { suite, split, expert, ..Criteria::default() };
         let order = |(set, _)| Order {
             set,
-            layout: Layout::default(),
+            layout: Some(LAYOUTS[export.layout].0)
+                .filter(|layout| layout.fits(set))
+                .unwrap_or_default(),
             criteria: criteria.clone(),
             held_out: false,
             alternatives_only: false,
@@ -159,6 +172,7 @@ impl State {
                             Observations::Original => Observations::Stripped,
                         };
                     }
+                    LAYOUT => export.layout = (export.layout + 1) % LAYOUTS.len(),
                     ORIGIN => export.origin = (export.origin + 1) % (self.origins.len() + 1),
                     EXPERT => export.expert = (export.expert + 1) % (self.experts.len() + 2),
                     set => export.chosen[set] = !export.chosen[set],
@@ -285,6 +299,13 @@ fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> 
         Observations::Original => "byte for byte as the engine printed them",
     };
     row(OBSERVATIONS, format!("    observations   {how}"));
+    let (layout, says) = LAYOUTS[export.layout];
+    let fits = |(at, (set, _)): (usize, &(Set, _))| !export.chosen[at] || layout.fits(*set);
+    let whole = Set::ALL.iter().enumerate().all(fits);
+    row(
+        LAYOUT,
+        format!("    as             {says}{}", if whole { "" } else { "; others as usual" }),
+    );
     let origin = export.origin.checked_sub(1).and_then(|at| state.origins.get(at));
     let origin = origin
         .map_or("every suite and split".into(), |(suite, split)| format!("{suite} / {split} only"));
