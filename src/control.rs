@@ -115,6 +115,14 @@ impl Meter {
         let left_s = (rate > 0.0 && self.total >= done).then(|| (self.total - done) as f64 / rate);
         Progress { doing: self.doing.clone(), done, total: self.total, rate, left_s }
     }
+
+    /// The same where units are not alike: `work` says what so many of them take together, in any measure.
+    pub fn weighed(&self, done: u64, work: impl Fn(u64) -> f64) -> Progress {
+        let so_far = work(done) - work(self.first);
+        let seconds = self.started.elapsed().as_secs_f64();
+        let left_s = (so_far > 0.0).then(|| (work(self.total) - work(done)).max(0.0) * seconds / so_far);
+        Progress { left_s, ..self.at(done) }
+    }
 }
 
 /// A duration for people.

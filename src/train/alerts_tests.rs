@@ -12,7 +12,7 @@ fn curve(from: u64, values: impl Iterator<Item = f64>) -> Vec<MetricPoint> {
 }
 
 fn stage(updates: u64, mixture: Mixture) -> Stage {
-    Stage { name: "stage".into(), updates, mixture, trees: 10 }
+    Stage { name: "stage".into(), updates, mixture, trees: 10, tokens: 0.0 }
 }
 
 fn said(curves: &[(&str, Vec<MetricPoint>)], stages: &[Stage]) -> Vec<String> {

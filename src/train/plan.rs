@@ -351,6 +351,7 @@ impl Plan {
             mixture,
             updates: updates.round().max(1.0) as u64,
             trees: found(&mixture).trees,
+            tokens: found(&mixture).tokens,
         };
         let batch = self.batch as f64;
         let last = match self.objective {

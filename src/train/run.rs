@@ -89,6 +89,7 @@ pub(super) struct Run<'a> {
     _lock: RunLock,
     /// Whether all checkpoints are kept.
     keep_all: bool,
+    stages: Vec<Stage>,
     /// The last update of each stage.
     stage_ends: Vec<u64>,
     meter: Meter,
@@ -145,6 +146,7 @@ impl<'a> Run<'a> {
             id,
             _lock: lock,
             keep_all,
+            stages: stages.to_vec(),
             stage_ends,
             meter,
             tokens,
@@ -161,7 +163,10 @@ impl<'a> Run<'a> {
 
     /// How far it is: in updates, or in tokens where those end it.
     fn progress(&self) -> Progress {
-        self.meter.at(self.tokens.unwrap_or(self.step))
+        match self.tokens {
+            Some(tokens) => self.meter.at(tokens),
+            None => self.meter.weighed(self.step, |updates| Stage::work(&self.stages, updates)),
+        }
     }
 
     /// Lets an engine work to the end, or until it is cancelled; the store says how it ended.

@@ -54,9 +54,24 @@ pub struct Stage {
     pub mixture: Mixture,
     /// Trees that have a target in it: an epoch visits each once.
     pub trees: usize,
+    /// Mean tokens of one of them; 0 where that is not known.
+    #[serde(default)]
+    pub tokens: f64,
 }
 
 impl Stage {
+    /// What so many updates of some stages take together, by their tokens.
+    pub fn work(stages: &[Self], updates: u64) -> f64 {
+        let mut left = updates;
+        let mut sum = 0.0;
+        for stage in stages {
+            let own = left.min(stage.updates);
+            left -= own;
+            sum += own as f64 * stage.tokens.max(1.0);
+        }
+        sum
+    }
+
     /// How often it has been through its trees after so many of its updates.
     pub fn seen(&self, updates: u64, batch: usize) -> f64 {
         (updates * batch as u64) as f64 / self.trees.max(1) as f64
