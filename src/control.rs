@@ -120,7 +120,8 @@ impl Meter {
     pub fn weighed(&self, done: u64, work: impl Fn(u64) -> f64) -> Progress {
         let so_far = work(done) - work(self.first);
         let seconds = self.started.elapsed().as_secs_f64();
-        let left_s = (so_far > 0.0).then(|| (work(self.total) - work(done)).max(0.0) * seconds / so_far);
+        let left_s =
+            (so_far > 0.0).then(|| (work(self.total) - work(done)).max(0.0) * seconds / so_far);
         Progress { left_s, ..self.at(done) }
     }
 }

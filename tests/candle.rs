@@ -45,13 +45,17 @@ fn candle_computes_what_is_computed_here() {
     let stages = ["--objective", "world-model", "--steps", "3", "--world-epochs", "0.5"];
     let adapter = ["--objective", "imitation", "--steps", "4", "--lora", "2", "--budget", "300"];
     let list = ["--objective", "list", "--steps", "2"];
+    let pairs = ["--objective", "dpo", "--steps", "2"];
     let device = ["--engine", "candle", "--device", "cpu"];
-    for order in [&stages[..], &adapter, &list] {
+    for order in [&stages[..], &adapter, &list, &pairs] {
         let here = train(dir.path(), order);
         let there = train(dir.path(), &[order, &device].concat());
         let known = losses(&here);
         assert!(known.len() > 1 && known[&1] > 0.1, "{known:?}");
         same(&known, &losses(&there));
+        let first = |of: &[Value]| of.iter().find_map(|row| row["preferred"].as_f64());
+        // Nothing was learnt yet: nothing is preferred, by rounding neither.
+        assert_eq!(first(&here), first(&there));
         let last = |name: &str, of: &[Value]| of.iter().rev().find_map(|row| row[name].as_f64());
         for name in ["norm", "valid_action", "tokens"] {
             let (own, other) = (last(name, &here), last(name, &there));
@@ -84,12 +88,15 @@ fn a_run_of_candle_goes_on_where_it_was_and_on_another_device_only_where_there_i
     drop(store);
     let said = failure(&run(dir.path(), &["train", "--resume", "1", "--device", "cuda:7"]));
     assert!(said.contains("built without it") || said.contains("cuda:7"), "{said}");
-    let rest = json(dir.path(), &["train", "--resume", "1", "--device", "cpu"]);
+    // What was refused changed nothing.
+    let rest = json(dir.path(), &["train", "--resume", "1"]);
     let (whole, rest) = (losses(&whole), losses(&rest));
     assert_eq!(rest.keys().copied().collect::<Vec<_>>(), [4, 5, 6]);
     for (step, loss) in rest {
         assert!((loss - whole[&step]).abs() < 1e-12, "update {step}: {loss} {}", whole[&step]);
     }
+    let said = failure(&run(dir.path(), &["train", "--resume", "1", "--device", "cpu"]));
+    assert!(said.contains("run 1 is finished"), "{said}");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
     python readers.py FOLDER
 
-FOLDER has messages.jsonl, pairs.jsonl, tokens.jsonl, preference.jsonl, sft.parquet, rl.parquet, model/, and where these
-are asked for lf.jsonl and ax.jsonl with the settings of LLaMA-Factory and axolotl.
+FOLDER has messages.jsonl, pairs.jsonl, tokens.jsonl, preference.jsonl, sft.parquet, rl.parquet, model/, and of the
+models plain/ and other/ lines with the settings of LLaMA-Factory and axolotl.
 """
 
 import json
@@ -53,11 +53,17 @@ trainer.train()
 found["tokens"] = {"rows": len(tokens), "loss": trainer.state.log_history[0]["loss"]}
 
 
-def learnt(labels):
+def speaker(model):
+    """A model's tokenizer, as what stands beside it says."""
+    said = json.load(open(place(f"{model}/tokenizer_config.json")))
+    return PreTrainedTokenizerFast(tokenizer_file=place(f"{model}/tokenizer.json"), **said)
+
+
+def learnt(tokenizer, labels):
     return tokenizer.decode([token for token in labels if token != -100])
 
 
-def llama_factory():
+def llama_factory(model):
     """Its own parser on our settings, and what it would learn of our lines."""
     import importlib.machinery
     import types
@@ -71,35 +77,36 @@ def llama_factory():
     from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
     from llamafactory.hparams import get_train_args
 
-    settings = yaml.safe_load(open(place("lf.llamafactory.yaml")))
-    model, data, training, _, _ = get_train_args(settings)
+    tokenizer = speaker(model)
+    settings = yaml.safe_load(open(place(f"{model}-llamafactory.llamafactory.yaml")))
+    names, data, training, _, _ = get_train_args(settings)
     template = get_template_and_fix_tokenizer(tokenizer, data)
-    rows = get_dataset(template, model, data, training, stage="sft", tokenizer=tokenizer)["train_dataset"]
-    return {"rows": len(rows), "first": learnt(rows[0]["labels"]), "last": learnt(rows[len(rows) - 1]["labels"])}
+    rows = get_dataset(template, names, data, training, stage="sft", tokenizer=tokenizer)["train_dataset"]
+    first, last = (learnt(tokenizer, rows[n]["labels"]) for n in (0, len(rows) - 1))
+    return {"rows": len(rows), "first": first, "last": last}
 
 
-def axolotl():
+def axolotl(model):
     """Its own schema on our settings, and what it would learn of our lines."""
     import yaml
     from axolotl.prompt_strategies.chat_template import StrategyLoader
     from axolotl.utils.dict import DictDefault
     from axolotl.utils.schemas.config import AxolotlInputConfig
 
-    settings = yaml.safe_load(open(place("ax.axolotl.yaml")))
+    settings = yaml.safe_load(open(place(f"{model}-axolotl.axolotl.yaml")))
     # What is not known is refused here, where axolotl would say so and go on.
     unknown = [name for name in settings if name not in AxolotlInputConfig.model_fields]
-    config = AxolotlInputConfig(**settings)
-    config = DictDefault(config.model_dump(exclude_none=True))
+    config = DictDefault(AxolotlInputConfig(**settings).model_dump(exclude_none=True))
+    tokenizer = speaker(model)
     strategy = StrategyLoader()(tokenizer, config, dict(settings["datasets"][0]))
     lines = [json.loads(line) for line in open(settings["datasets"][0]["path"])]
-    first, last = (learnt(strategy.tokenize_prompt(line)["labels"]) for line in (lines[0], lines[-1]))
+    first, last = (learnt(tokenizer, strategy.tokenize_prompt(line)["labels"]) for line in (lines[0], lines[-1]))
     return {"rows": len(lines), "unknown": unknown, "first": first, "last": last}
 
 
-for name, file, read in [("llamafactory", "lf.jsonl", llama_factory), ("axolotl", "ax.jsonl", axolotl)]:
-    if os.path.exists(place(file)):
-        try:
-            found[name] = read()
-        except ImportError as error:
-            found[name] = {"missing": str(error)}
+for name, read in [("llamafactory", llama_factory), ("axolotl", axolotl)]:
+    try:
+        found[name] = {model: read(model) for model in ("plain", "other")}
+    except ImportError as error:
+        found[name] = {"missing": str(error)}
 print(json.dumps(found))

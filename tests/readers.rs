@@ -65,18 +65,37 @@ fn other_trainers_read_what_is_exported() {
     let how = ["--steps", "1", "--rate", "1e-12", "--held-out", "0"];
     let said = json(data, &[&all[..], &how].concat());
     let loss = said.iter().find_map(|row| row["loss"].as_f64()).unwrap();
-    let Some(python) = python() else { return };
     std::fs::rename(data.join("checkpoints/run-1-step-1"), folder.join("model")).unwrap();
-    // Settings of other trainers, for the model that came of it.
-    let model = file("model");
-    for (name, format) in [("lf.jsonl", "llamafactory"), ("ax.jsonl", "axolotl")] {
-        assert_eq!(order(name, "imitation", &["--format", format, "--model", &model]), messages);
+    // Settings of other trainers, for models that were trained on conversations: a turn ends with what ends a
+    // text, or with a mark of its own.
+    for (name, end) in [("plain", "<|im_end|>"), ("other", "<|eot|>")] {
+        chat_model(&folder.join("model"), &folder.join(name), end);
+        let model = file(name);
+        for format in ["llamafactory", "axolotl"] {
+            let to = format!("{name}-{format}.jsonl");
+            assert_eq!(order(&to, "imitation", &["--format", format, "--model", &model]), messages);
+        }
     }
-    let again = failure(&run(
-        data,
-        &["data", "export", "--set", "imitation", "--format", "llamafactory", "--model", &model, "--out", &file("lf.jsonl")],
-    ));
-    assert!(again.contains("already there"), "{again}");
+    let refused = |name: &str, model: &str| {
+        let how =
+            ["data", "export", "--set", "imitation", "--format", "llamafactory", "--model", model];
+        failure(&run(data, &[&how[..], &["--held-out", "0", "--out", &file(name)]].concat()))
+    };
+    let (plain, own) = (file("plain"), file("model"));
+    assert!(refused("plain-llamafactory.jsonl", &plain).contains("already there"));
+    assert!(refused("own.jsonl", &own).contains("a form of its own"));
+    assert!(refused("a.txt", &plain).contains("end of their name"));
+    assert!(refused("dataset_info.json", &plain).contains("names datasets"));
+    let typed = folder.join("plan").display().to_string();
+    assert!(refused("b.jsonl", &typed).contains("nothing is there"));
+    // What stands in the way is known before anything is written.
+    let info = folder.join("dataset_info.json");
+    let known = std::fs::read_to_string(&info).unwrap();
+    std::fs::write(&info, "{broken").unwrap();
+    assert!(refused("c.jsonl", &plain).contains("dataset_info.json"));
+    assert!(!folder.join("c.jsonl").exists() && !folder.join("c.jsonl.manifest.json").exists());
+    std::fs::write(&info, known).unwrap();
+    let Some(python) = python() else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers.py");
     let read = Command::new(python).arg(script).arg(folder).output().unwrap();
     let told = String::from_utf8_lossy(&read.stderr).to_string();
@@ -99,27 +118,54 @@ fn other_trainers_read_what_is_exported() {
     assert!(!task["reward_model"]["ground_truth"].as_str().unwrap().is_empty());
     // They read their settings, and learn the last answer of a line and nothing else of it.
     let lines = std::fs::read_to_string(file("messages.jsonl")).unwrap();
-    let answers: Vec<String> = lines.lines().map(|line| {
-        let line: Value = serde_json::from_str(line).unwrap();
-        line["messages"].as_array().unwrap().last().unwrap()["content"].as_str().unwrap().to_string()
-    }).collect();
+    let answers: Vec<String> = lines
+        .lines()
+        .map(|line| {
+            let line: Value = serde_json::from_str(line).unwrap();
+            line["messages"].as_array().unwrap().last().unwrap()["content"]
+                .as_str()
+                .unwrap()
+                .to_string()
+        })
+        .collect();
     for trainer in ["llamafactory", "axolotl"] {
-        let read = &found[trainer];
-        if let Some(missing) = read["missing"].as_str() {
+        if let Some(missing) = found[trainer]["missing"].as_str() {
             eprintln!("\n!!! NOT CHECKED: {trainer} is not there: {missing} !!!\n");
             continue;
         }
-        assert_eq!(read["rows"], json!(messages), "{read}");
-        for (place, answer) in [("first", answers.first()), ("last", answers.last())] {
-            let learnt = read[place].as_str().unwrap();
-            let alone = learnt.replace("<|task|>", "");
-            assert_eq!(alone.trim(), answer.unwrap().trim(), "{trainer}: {learnt:?}");
+        for model in ["plain", "other"] {
+            let read = &found[trainer][model];
+            assert_eq!(read["rows"], json!(messages), "{read}");
+            for (place, answer) in [("first", answers.first()), ("last", answers.last())] {
+                let learnt = read[place].as_str().unwrap().trim_end();
+                assert_eq!(learnt, format!("{}<|im_end|>", answer.unwrap()), "{trainer}, {model}");
+            }
+            assert!(read["unknown"].as_array().is_none_or(Vec::is_empty), "{read}");
         }
-        assert!(read["unknown"].as_array().is_none_or(Vec::is_empty), "{read}");
     }
     // TRL's trainer finds the same loss on the same tokens.
     let other = found["tokens"]["loss"].as_f64().unwrap();
     assert!((loss - other).abs() < 1e-4, "{loss} here, {other} by TRL");
+}
+
+/// A model of others: our own under other marks, with a template by which conversations are written. `end` is
+/// what ends its texts; a turn ends with `<|im_end|>`.
+fn chat_model(from: &Path, to: &Path, end: &str) {
+    std::fs::create_dir(to).unwrap();
+    for name in ["config.json", "model.safetensors"] {
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+    let marks =
+        [("task", "im_start"), ("end", "im_end"), ("obs", "eot"), ("act", "one"), ("think", "two")];
+    let tokenizer = std::fs::read_to_string(from.join("tokenizer.json")).unwrap();
+    let renamed = marks.iter().fold(tokenizer, |text, (own, other)| {
+        text.replace(&format!("<|{own}|>"), &format!("<|{other}|>"))
+    });
+    std::fs::write(to.join("tokenizer.json"), renamed).unwrap();
+    let template = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}\
+                    {% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+    let said = json!({"eos_token": end, "pad_token": "<|two|>", "chat_template": template});
+    std::fs::write(to.join("tokenizer_config.json"), said.to_string()).unwrap();
 }
 
 /// The Python, where it has what is needed; said loudly where not.

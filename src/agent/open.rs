@@ -12,10 +12,11 @@ use super::{Agent, Cast, Roles};
 use crate::budget;
 use crate::error::{Error, Kind, Result};
 use crate::experience::Trajectory;
+use crate::model::device::Device;
 use crate::model::team::Priority;
 use crate::model::weights::{ModelFiles, for_inference};
 use crate::model::{BuiltIn, Model};
-use crate::place::{Computing, model_alone};
+use crate::place::Computing;
 use crate::store::{Checkpoint, Store};
 
 /// What the newest checkpoint is called, whichever that is: of those trained on the suite that is
@@ -214,7 +215,11 @@ pub fn check(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<(
     let Some(name) = name.filter(|name| !Path::new(name).exists()) else { return Ok(()) };
     let Cast { policy, world, reflector } = Cast::parse(name)?;
     for name in [policy, world, reflector].into_iter().flatten() {
-        let alone = if Path::new(&name).exists() { &name } else { model_alone(&name) };
+        let is_path = Path::new(&name).exists();
+        let (alone, by) = if is_path { (&*name, Computing::F32) } else { Computing::of(&name) };
+        if let Computing::On(place) = by {
+            Device::check(place)?;
+        }
         locate(store, Some(alone).filter(|alone| !alone.is_empty()), suite)?;
     }
     Ok(())

@@ -36,7 +36,8 @@ struct ExportArgs {
     /// How an example stands in its line
     #[arg(long, value_enum, default_value_t)]
     format: Layout,
-    /// Of tokens: the model whose they are (embedded, a checkpoint, a folder)
+    /// Of tokens: the model whose they are (embedded, a checkpoint, a folder); of llamafactory and axolotl:
+    /// the one to be trained (a checkpoint, a folder, a name of the hub)
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// How observations stand in the prompts
@@ -270,7 +271,9 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         DataCommand::Curves { run, out } => {
             let folder = out.unwrap_or_else(|| store.root().join("exports"));
             let values = formats::curves::write(&store, run, &folder)?;
-            rows(vec![json!({"run": run, "values": values, "folder": folder})])
+            rows(vec![
+                json!({"run": run, "values": values, "folder": folder.display().to_string()}),
+            ])
         }
         DataCommand::Audit { limit } => rows(store.audit(limit)?.iter().map(value).collect()),
         DataCommand::Statistics => {
@@ -290,22 +293,32 @@ pub fn run(common: &Common, args: DataArgs) -> Result<()> {
         DataCommand::Backup { file } => {
             let bytes = store.backup(&file)?;
             let weights = store.checkpoints()?.len();
+            let file = file.display().to_string();
             rows(vec![json!({"file": file, "bytes": bytes,
                 "checkpoints_whose_weights_are_not_in_it": weights})])
         }
         DataCommand::Restore { .. } => Ok(()),
         DataCommand::Export(args) => rows(export(common, &store, *args)?.into_iter().collect()),
         DataCommand::Import { file, suite, check } => {
-            let mut live = common.out();
-            let suite = suite.as_deref();
-            let report = &mut |progress| live.progress(&progress);
-            let intake = import(&store, (&file, suite), !check, &interruptible()?, report)?;
-            let mut row = value(&intake);
-            row["file"] = json!(file);
-            row["imported"] = json!(!check);
-            rows(vec![row])
+            rows(vec![take_in(common, &store, (&file, suite.as_deref()), check)?])
         }
     }
+}
+
+/// What came of taking a file in.
+fn take_in(
+    common: &Common,
+    store: &Store,
+    (file, suite): (&std::path::Path, Option<&str>),
+    check: bool,
+) -> Result<Value> {
+    let mut live = common.out();
+    let report = &mut |progress| live.progress(&progress);
+    let intake = import(store, (file, suite), !check, &interruptible()?, report)?;
+    let mut row = value(&intake);
+    row["file"] = json!(file.display().to_string());
+    row["imported"] = json!(!check);
+    Ok(row)
 }
 
 /// Writes a set; what came of it, where that is not on stdout.
@@ -359,7 +372,8 @@ fn export(common: &Common, store: &Store, args: ExportArgs) -> Result<Option<Val
         })?,
     };
     let Extent { lines, bytes, trajectories, held_out } = extent;
-    let row = json!({"file": path, "examples": lines, "bytes": bytes,
+    let file = path.as_ref().map(|path| path.display().to_string());
+    let row = json!({"file": file, "examples": lines, "bytes": bytes,
         "trajectories": trajectories, "held_out": held_out});
     Ok((path.is_some() || check).then_some(row))
 }

@@ -103,7 +103,7 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
         },
     );
     check("torchrun", Ok(torchrun()));
-    check("candle's devices", Ok(crate::model::device::Device::in_this_build()));
+    check("devices", Ok(crate::model::device::Device::in_this_build()));
     if broken == 0 { Ok(()) } else { Err(Error::new(format!("{broken} of the checks failed"))) }
 }
 

@@ -84,7 +84,7 @@ fn fetch(common: &Common, name: &str) -> Result<()> {
     let mut live = common.out();
     let folder = hub.fetch(&Control::default(), &mut |progress| live.progress(&progress))?;
     let known = hub.pinned(&folder);
-    common.out().line(&json!({"model": known, "path": folder}), || {
+    common.out().line(&json!({"model": known, "path": folder.display().to_string()}), || {
         format!("{known} ({})", folder.display())
     });
     Ok(())
@@ -137,7 +137,7 @@ pub fn run(common: &Common, args: ModelArgs) -> Result<()> {
     let absolute = std::path::absolute(&out).map_err(|e| Error::io("finding", &out, &e))?;
     checkpoint::write_folder(&absolute, &weights.parts(half)?, &[], None)?;
     let count: usize = weights.weights.iter().map(Vec::len).sum();
-    common.out().line(&json!({"folder": out, "parameters": count}), || {
+    common.out().line(&json!({"folder": out.display().to_string(), "parameters": count}), || {
         format!("{} ({count} parameters)", out.display())
     });
     Ok(())

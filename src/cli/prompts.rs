@@ -217,8 +217,10 @@ fn accept(common: &Common, name: &str, candidate: Option<usize>) -> Result<()> {
     paths::write_whole(&path, false, |out| {
         out.write_all(file.as_bytes()).map_err(|e| Error::io("writing", &path, &e))
     })?;
-    common.out().line(&json!({"prompt": name, "candidate": n, "file": path}), || {
-        format!("{}\nwritten to {}; {how}", scored(n, known), path.display())
-    });
+    common
+        .out()
+        .line(&json!({"prompt": name, "candidate": n, "file": path.display().to_string()}), || {
+            format!("{}\nwritten to {}; {how}", scored(n, known), path.display())
+        });
     Ok(())
 }

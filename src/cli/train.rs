@@ -13,6 +13,7 @@ use crate::model::weights::Trainable;
 use crate::selection::{ALL, Criteria, HELD_OUT, Share};
 use crate::store::Store;
 use crate::train::data::DataSummary;
+use crate::train::elsewhere::Elsewhere;
 use crate::train::trainer::{self, Event};
 use crate::train::{
     Budget, Moments, Objective, Plan, Preferences, Schedule, Stage, Tuning, usual_start,
@@ -340,8 +341,8 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
         }
         Event::Doing(progress) => live.progress(&progress),
         Event::Saved { step, folder, set_aside, removed } => {
-            let row =
-                json!({"saved": folder, "step": step, "set_aside": set_aside, "removed": removed});
+            let said = |path: &std::path::Path| path.display().to_string();
+            let row = json!({"saved": said(folder), "step": step, "set_aside": set_aside.map(said), "removed": removed});
             out.line(&row, || format!("saved {}{}", folder.display(), event.besides()));
         }
     };
@@ -351,13 +352,9 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
     let (queue, queued, from) = (*queue, *queued, from.clone());
     match (*resume, args.objective.clone()) {
         (Some(run), _) => {
-            if let Some(python) = &args.engine.python {
-                trainer::use_python(&store, run, python)?;
-            }
-            if let Some(device) = args.engine.device {
-                trainer::use_device(&store, run, device)?;
-            }
-            finished(trainer::resume(&mut store, run, &control, &mut each)?);
+            let EngineArgs { python, device, .. } = &args.engine;
+            let by = Elsewhere { python: python.clone(), device: *device };
+            finished(trainer::resume_elsewhere(&mut store, run, &by, &control, &mut each)?);
         }
         (None, None) => {}
         (None, Some(objective)) => {

@@ -32,13 +32,14 @@ pub fn import(
     let failed = |e: std::io::Error| Error::io("reading", path, &e);
     let mut file = File::open(path).map_err(failed)?;
     let kind = file.metadata().map_err(failed)?;
-    if kind.is_dir() && others::conversation(path).is_none() {
+    let told = kind.is_dir() && !Store::is_there(path) && others::is_conversation(path);
+    if kind.is_dir() && !told {
         return merge(store, (path, suite), write, control, report);
     }
-    if !kind.is_file() && !kind.is_dir() {
+    if !kind.is_file() && !told {
         // What can be read only once is kept until it was read twice.
         file = spooled(file, path, control)?;
-    } else if kind.is_dir() || !is_own(&mut file, path)? {
+    } else if told || !is_own(&mut file, path)? {
         let records = others::read(path, suite)?;
         let meter = Meter::new("import", 0, records.len() as u64);
         return store.take_in(records.into_iter().map(Ok), write, &mut |n| {
@@ -75,7 +76,10 @@ fn merge(
 ) -> Result<Intake> {
     if !Store::is_there(path) {
         return Err(Error::new(format!("{}: a folder, and no data directory", path.display()))
-            .hint("name a file of trajectories, or the --data-dir of another collection"));
+            .hint(
+                "name a file of trajectories, the --data-dir of another collection, or the folder of one \
+                 conversation of OpenHands",
+            ));
     }
     if suite.is_some() {
         return Err(named_already());

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use self::columns::Rows;
 pub use self::manifest::manifest_of;
 pub use self::others::SHAPES;
+use self::recipe::{Recipe, Trainer};
 use self::tokens::Tokens;
 pub use crate::agent::prompt::Questions;
 pub use crate::agent::prompt::chat::Observations;
@@ -126,7 +127,7 @@ impl Layout {
         if self.is_columns() {
             return Some("parquet is written to a file");
         }
-        recipe::Trainer::of(self).map(|_| "a trainer's settings stand beside a file")
+        Trainer::of(self).map(|_| "a trainer's settings stand beside a file")
     }
 
     /// Whether it is a file of columns, and no lines.
@@ -178,14 +179,12 @@ fn line(layout: Layout, given: Vec<Message>, answer: &str) -> Value {
     }
     let last = given.len();
     let messages: Vec<Message> = given.into_iter().chain([answer]).collect();
-    let mut line = json!({"messages": messages});
-    // axolotl would learn every answer of the conversation again.
-    for (i, message) in line["messages"].as_array_mut().into_iter().flatten().enumerate() {
-        if layout == Layout::Axolotl {
-            message["training"] = (i == last).into();
-        }
+    if layout == Layout::Axolotl {
+        // It would learn every answer of the conversation again.
+        let told = |(i, message): (usize, &Message)| json!({"role": message.role, "content": message.content, "training": i == last});
+        return json!({"messages": messages.iter().enumerate().map(told).collect::<Vec<_>>()});
     }
-    line
+    json!({"messages": messages})
 }
 
 fn said(answer: &str) -> Message {
@@ -218,7 +217,7 @@ pub fn export(
         (None, Layout::Tokens) => {
             return Err(Error::usage("tokens are those of a model").hint("--model embedded"));
         }
-        (Some(_), layout) if recipe::Trainer::of(layout).is_none() => {
+        (Some(_), layout) if Trainer::of(layout).is_none() => {
             return Err(Error::usage("--model is about tokens and settings")
                 .hint("--format tokens, llamafactory or axolotl"));
         }
@@ -352,10 +351,7 @@ pub fn export_file(
             "the manifest stands beside the file: name another file, or move it away first",
         ));
     }
-    let recipe = recipe::base(store, order)?;
-    if let Some((trainer, _)) = &recipe {
-        recipe::check(path, *trainer)?;
-    }
+    let recipe = Recipe::prepare(store, order, path)?;
     if order.layout.is_columns() {
         let extent = columns_file(store, order, path, control, report)?;
         manifest::write(store, order, path, (&extent, manifest::Sum::of(path)?.hex()))?;
@@ -370,8 +366,8 @@ pub fn export_file(
         })
     })?;
     manifest::write(store, order, path, (&extent, sum.hex()))?;
-    if let Some((trainer, base)) = &recipe {
-        recipe::write(path, *trainer, base)?;
+    if let Some(recipe) = &recipe {
+        recipe.write()?;
     }
     Ok(extent)
 }

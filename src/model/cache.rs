@@ -35,12 +35,18 @@ impl Rows {
 
     /// Puts the first `used` of another's `of` nodes before these; false where a device would not.
     fn put_before(&mut self, first: &Self, (used, of): (usize, usize)) -> bool {
-        let join = |own: &[Tensor; 2], first: &[Tensor; 2]| {
-            let side =
-                |side: usize| Tensor::cat(&[&first[side].narrow(1, 0, used)?, &own[side]], 1);
+        let join = |(layer, first): (usize, &[Tensor; 2])| {
+            let side = |side: usize| {
+                let first = first[side].narrow(1, 0, used)?;
+                // Without a node of its own there is no row either.
+                match self.there.get(layer) {
+                    Some(own) => Tensor::cat(&[&first, &own[side]], 1),
+                    None => Ok(first),
+                }
+            };
             Ok([side(0)?, side(1)?])
         };
-        let there = self.there.iter().zip(&first.there).map(|(own, first)| join(own, first));
+        let there = first.there.iter().enumerate().map(join);
         let Ok(there) = there.collect::<candle_core::Result<Vec<_>>>() else { return false };
         self.there = there;
         let here = [(&mut self.keys, &first.keys), (&mut self.values, &first.values)];

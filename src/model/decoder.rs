@@ -42,7 +42,7 @@ pub struct Decoder {
 #[derive(Debug)]
 enum Body {
     /// By the kernels here.
-    Here(Here),
+    Here(Box<Here>),
     /// By candle, on a device.
     There(Resident),
 }
@@ -60,7 +60,7 @@ impl Decoder {
             Computing::Bf16 => Products::Bf16,
             Computing::On(place) => return Self::on(Device::open(place)?, config, weights),
         };
-        let body = Body::Here(Here::new(config.clone(), weights, products)?);
+        let body = Body::Here(Box::new(Here::new(config.clone(), weights, products)?));
         Ok(Self { config, body })
     }
 

@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 /// Bytes by what they are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MemoryPlan {
-    /// The weights, and the adapter beside them; where a device computes, also its own and their gradients.
+    /// The weights, and the adapter beside them; where candle computes on the processor, also its own and
+    /// their gradients.
     pub weights: u64,
     /// Gradients of what is trained.
     pub gradients: u64,
@@ -23,6 +24,9 @@ pub struct MemoryPlan {
     /// The trees of an update, as they are drawn and packed.
     #[serde(default)]
     pub trees: u64,
+    /// What a GPU needs of its own memory, which is not in the total.
+    #[serde(default)]
+    pub device: u64,
     /// All of it.
     pub total: u64,
 }
@@ -48,20 +52,23 @@ impl MemoryPlan {
         // Keys and values, what they cost, and a copy before those of a part.
         let parts = 6 * kv * layers * shared;
         let merged = if net.adapter.is_some() { model / layers as u64 } else { 0 };
+        let here = 4 * ((kept + back) * tokens + parts) as u64 + 4 * merged;
+        let logits = 4 * (LOGITS.min(vocab * tokens) as u64);
         // A device has weights and gradients of its own, and computes every layer again.
-        let (there, activations) = match net.device {
-            Some(_) => (
-                4 * (model + adapter + trained),
-                4 * device::numbers(net.config, tokens, tree) as u64,
-            ),
-            None => (0, 4 * ((kept + back) * tokens + parts) as u64 + 4 * merged),
+        let copies = 4 * (model + adapter + trained);
+        let there = 4 * device::numbers(net.config, tokens, tree) as u64;
+        let (copies, activations, logits, gpu) = match net.device {
+            None => (0, here, logits, 0),
+            Some(device) if device.is_here() => (copies, there, logits, 0),
+            Some(_) => (0, 0, 0, copies + there + logits),
         };
         let plan = Self {
-            weights: 4 * (model + adapter) + there,
+            weights: 4 * (model + adapter) + copies,
             gradients: 4 * trained,
             optimiser: 8 * trained,
             activations,
-            logits: 4 * (LOGITS.min(vocab * tokens) as u64),
+            logits,
+            device: gpu,
             trees: 0,
             total: 0,
         };
@@ -75,21 +82,31 @@ impl MemoryPlan {
         Self { trees, total: self.total.saturating_add(trees), ..self }
     }
 
-    /// Refuses what does not fit into `limit` bytes.
+    /// Refuses what does not fit into `limit` bytes: of a GPU's memory where one computes.
     pub fn check(&self, limit: u64) -> Result<()> {
-        if self.total <= limit {
+        self.within(if self.device > 0 { self.device } else { self.total }, limit)
+    }
+
+    /// Refuses what does not fit into the memory that is free here, if that is known.
+    pub fn check_here(&self) -> Result<()> {
+        available().map_or(Ok(()), |free| self.within(self.total, free))
+    }
+
+    fn within(&self, asked: u64, limit: u64) -> Result<()> {
+        if asked <= limit {
             return Ok(());
         }
         Err(Error::new(format!("the run needs {self}; the limit is {}", size(limit))).hint(
-            "fewer tokens a pass (--budget), fewer trajectories an update (--batch), --recompute, \
-             --lora, a smaller model, or a higher --memory-limit",
+            "fewer tokens a pass (--budget), fewer trajectories an update (--batch), --recompute (of the \
+             engine here), --lora, a smaller model, or a higher --memory-limit",
         ))
     }
 }
 
 impl std::fmt::Display for MemoryPlan {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { weights, gradients, optimiser, activations, logits, trees, total } = self;
+        let Self { weights, gradients, optimiser, activations, logits, trees, device, total } =
+            self;
         let parts = [
             ("weights", weights),
             ("gradients", gradients),
@@ -100,7 +117,11 @@ impl std::fmt::Display for MemoryPlan {
         ];
         let parts: Vec<String> =
             parts.iter().map(|(name, bytes)| format!("{name} {}", size(**bytes))).collect();
-        write!(f, "{} of memory ({})", size(*total), parts.join(", "))
+        write!(f, "{} of memory ({})", size(*total), parts.join(", "))?;
+        if *device > 0 {
+            write!(f, "; {} of the GPU's", size(*device))?;
+        }
+        Ok(())
     }
 }
 

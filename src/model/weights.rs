@@ -145,6 +145,10 @@ impl ModelFiles {
                     self.by
                 )));
             }
+            if self.by == Computing::On(Place::Cpu) {
+                // Codes are numbers there.
+                memory::room(4 * config.parameters(), "the model")?;
+            }
             return Decoder::new(config, weights.into_iter().map(Ok), self.by);
         }
         let (config, tensors) = self.opened()?;

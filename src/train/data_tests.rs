@@ -56,7 +56,13 @@ fn data(store: &Store, plan: &Plan) -> Data {
 
 /// The trajectories of the first updates of a stage.
 fn visited(data: &Data, plan: &Plan, mixture: Mixture, updates: u64) -> Vec<Vec<i64>> {
-    let stage = Stage { name: "s".into(), updates, mixture, trees: data.found(&mixture).trees, tokens: 0.0 };
+    let stage = Stage {
+        name: "s".into(),
+        updates,
+        mixture,
+        trees: data.found(&mixture).trees,
+        tokens: 0.0,
+    };
     let mut epochs = data.epochs(plan.seed, &stage);
     (0..updates)
         .map(|step| epochs.batch(step, plan.batch).iter().map(|tree| tree.trajectory).collect())

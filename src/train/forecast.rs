@@ -12,8 +12,7 @@ use crate::model::pack::Packing;
 use crate::model::step::Net;
 use crate::model::tree::TokenTree;
 use crate::model::weights::Trainable;
-use crate::place::Place;
-use crate::store::Store;
+use crate::store::{RunRow, Store};
 
 /// Tokens of a pass, where a plan leaves it open: at least, and at most.
 const PASS: (usize, usize) = (2048, 8192);
@@ -39,7 +38,7 @@ pub struct Forecast {
     pub tokens: u64,
     /// Memory it needs.
     pub memory: memory::MemoryPlan,
-    /// Tokens a second of the newest run in the store, if there is one.
+    /// Tokens a second of the newest run from the same model by the same engine, if there is one.
     pub speed: Option<f64>,
     /// What a person should know about its start.
     pub warnings: Vec<String>,
@@ -74,7 +73,16 @@ pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forec
     let net = Net { adapter: fresh.as_ref(), recompute: plan.recompute, ..weights.net() };
     let stages = plan.stages(|mixture| data.found(mixture));
     let passes = Passes::new(plan, net, &data, &stages)?;
-    let newest = store.runs()?.first().map(|run| run.id);
+    // Of the newest run that was computed alike.
+    let alike = |run: &RunRow| {
+        let config: serde_json::Value = serde_json::from_str(&run.config).unwrap_or_default();
+        let of = &config["plan"];
+        run.start == source
+            && of["torchrun"].is_null() == plan.torchrun.is_none()
+            && of["device"].as_str() == plan.device.map(|place| place.to_string()).as_deref()
+            && of["lora"].is_null() == plan.lora.is_none()
+    };
+    let newest = store.runs()?.into_iter().find(alike).map(|run| run.id);
     let speeds = newest.map_or(Ok(Vec::new()), |run| store.metric(run, "tokens_per_s"))?;
     let recent: Vec<f64> = speeds.iter().rev().take(50).filter_map(|point| point.value).collect();
     let speed = (!recent.is_empty()).then(|| recent.iter().sum::<f64>() / recent.len() as f64);
@@ -137,21 +145,18 @@ impl Passes {
 
     /// Passes of a size, or of less where the plan leaves that open and memory is short.
     fn fitting(plan: &Plan, size: usize, within: impl Fn(usize) -> Self) -> Result<Self> {
-        // How much of a GPU's memory is free cannot be asked.
-        let is_asked = plan.device.is_none_or(|place| place == Place::Cpu);
-        let free = || memory::available().filter(|_| is_asked);
-        let limit = plan.memory_limit.or_else(free);
+        let fits = |passes: &Self| match plan.memory_limit {
+            Some(limit) => passes.memory.check(limit),
+            None => passes.memory.check_here(),
+        };
         let least = if plan.device.is_some() { PASS.0 / 4 } else { PASS.0 };
         let mut passes = within(plan.budget.unwrap_or(size));
-        while plan.budget.is_none()
-            && passes.budget > least
-            && limit.is_some_and(|limit| passes.memory.total > limit)
-        {
+        while plan.budget.is_none() && passes.budget > least && fits(&passes).is_err() {
             passes = within((passes.budget / 2).max(least));
         }
         // What another engine needs it knows itself; what is held out is measured here, and takes less.
-        if let Some(limit) = limit.filter(|_| plan.torchrun.is_none()) {
-            passes.memory.check(limit)?;
+        if plan.torchrun.is_none() {
+            fits(&passes)?;
         }
         Ok(passes)
     }

@@ -5,6 +5,7 @@ mod apart;
 pub mod checkpoint;
 mod command;
 pub mod data;
+pub mod elsewhere;
 pub mod engine;
 pub mod examples;
 mod figures;

@@ -221,7 +221,6 @@ impl Plan {
             Err(Error::usage(format!("{what} with candle (--engine)")).hint(hint.to_string()))
         };
         match self.device {
-            None => Ok(()),
             Some(_) if self.torchrun.is_some() => {
                 refuse("torchrun", "one engine makes the updates")
             }
@@ -232,7 +231,7 @@ impl Plan {
                 "--recompute",
                 "there every layer is computed again in any case; leave it out",
             ),
-            Some(_) => Ok(()),
+            _ => Ok(()),
         }
     }
 
@@ -346,12 +345,10 @@ impl Plan {
 
     /// The stages of the run, given what each mixture finds in the data.
     pub fn stages(&self, found: impl Fn(&Mixture) -> Found) -> Vec<Stage> {
-        let stage = |name: &str, mixture: Mixture, updates: f64| Stage {
-            name: name.into(),
-            mixture,
-            updates: updates.round().max(1.0) as u64,
-            trees: found(&mixture).trees,
-            tokens: found(&mixture).tokens,
+        let stage = |name: &str, mixture: Mixture, updates: f64| {
+            let Found { trees, tokens } = found(&mixture);
+            let updates = updates.round().max(1.0) as u64;
+            Stage { name: name.into(), mixture, updates, trees, tokens }
         };
         let batch = self.batch as f64;
         let last = match self.objective {

@@ -91,3 +91,29 @@ pub struct Found {
     /// Mean tokens of one.
     pub tokens: f64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn updates_of_a_stage_count_by_what_they_take() {
+        let stage = |updates, tokens| Stage {
+            name: "s".into(),
+            updates,
+            mixture: Mixture::WORLD,
+            trees: 3,
+            tokens,
+        };
+        let both = [stage(10, 5.0), stage(20, 1.0)];
+        let work = |updates| Stage::work(&both, updates);
+        assert_eq!([0, 10, 12, 30, 99].map(work), [0.0, 50.0, 52.0, 70.0, 70.0]);
+        let meter = crate::control::Meter::new("s", 10, 30);
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        // Half of what is left is done: as long again.
+        let told = meter.weighed(20, work);
+        let far = told.left_s.unwrap() * told.rate / 10.0;
+        assert!((far - 1.0).abs() < 0.2, "{told:?}");
+        assert_eq!(meter.weighed(10, work).left_s, None);
+    }
+}

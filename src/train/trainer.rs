@@ -2,6 +2,7 @@
 
 use super::checkpoint;
 use super::data::Data;
+use super::elsewhere::Elsewhere;
 use super::engine::{Local, Realised};
 use super::forecast::Passes;
 use super::listing::{By, Listing};
@@ -23,7 +24,6 @@ use crate::error::{Error, Result};
 use crate::model::adamw::AdamW;
 use crate::model::step::Net;
 use crate::model::weights::Trainable;
-use crate::place::Place;
 use crate::store::{NewRun, RunLock, RunStatus, Store};
 
 /// Starts a run from `weights` (`start` names them) and trains it to the end, or until it is
@@ -57,6 +57,7 @@ pub fn train_in(
 /// Writes down a run that waits for its turn ([`resume`] starts it): what a plan asks for, and what
 /// to start from.
 pub fn queue(store: &Store, plan: &Plan, start: &str) -> Result<i64> {
+    plan.open_device()?;
     let config = serde_json::json!({"plan": plan}).to_string();
     // A folder must be the same one wherever the run is started from later.
     let start = match agent::locate(store, Some(start), None)? {
@@ -196,47 +197,21 @@ pub fn next_queued(
     go_on(store, None, claimed, control, each).map(Some)
 }
 
-/// Has a run that torchrun makes the updates of go on by another Python: nothing of what it learns depends
-/// on where that lies.
+/// [`resume`] by something else, which is written down once it is known to be there.
 ///
 /// # Errors
-/// Where it is no such run.
-pub fn use_python(store: &Store, run: i64, python: &str) -> Result<()> {
-    change_plan(store, run, |plan| match plan.get_mut("torchrun") {
-        Some(of) if of.is_object() => {
-            of["python"] = python.into();
-            Ok(())
-        }
-        _ => Err(Error::usage(format!("--python: run {run} is not one of torchrun"))),
-    })
-}
-
-/// Has a run that candle computes go on on another device.
-///
-/// # Errors
-/// Where it is no such run.
-pub fn use_device(store: &Store, run: i64, device: Place) -> Result<()> {
-    change_plan(store, run, |plan| {
-        let named = plan.get_mut("device").filter(|named| named.is_string());
-        let named = named.ok_or_else(|| {
-            Error::usage(format!("--device: run {run} is not one of candle (--engine)"))
-        })?;
-        *named = device.to_string().into();
-        Ok(())
-    })
-}
-
-/// Changes what is written down of a run's plan, in what does not bear on what it learns.
-fn change_plan(
-    store: &Store,
+/// Where the run is not of that engine; nothing is changed then.
+pub fn resume_elsewhere(
+    store: &mut Store,
     run: i64,
-    change: impl FnOnce(&mut serde_json::Value) -> Result<()>,
-) -> Result<()> {
-    let row = store.run(run)?;
-    let mut config: serde_json::Value =
-        serde_json::from_str(&row.config).map_err(|e| Error::new(format!("run {run}: {e}")))?;
-    change(&mut config["plan"])?;
-    store.set_run_config(run, &config.to_string())
+    by: &Elsewhere,
+    control: &Control,
+    each: &mut dyn FnMut(Event<'_>),
+) -> Result<i64> {
+    store.run(run)?;
+    let lock = store.own_run(run)?;
+    by.write_down(store, run)?;
+    go_on(store, None, (run, lock), control, each)
 }
 
 /// Goes on with a run that is marked as this program's: how it stands is read only now, when nobody
@@ -336,6 +311,13 @@ fn go_on(
     .work(store, control, each)
 }
 
+/// The model that a run is held against: the one that it started from, computed where it is.
+fn beginning(store: &Store, plan: &Plan, start: &str) -> Result<Trainable> {
+    let mut weights = Trainable::from_parts(&agent::named(store, start)?, start)?;
+    weights.device = plan.open_device()?;
+    Ok(weights)
+}
+
 fn no_suite() -> Error {
     Error::new("no suite is open to be played")
 }
@@ -402,11 +384,7 @@ impl Ready<'_> {
         let mut engine =
             Local { plan, stages: &stages, budget: passes.budget, weights, optimiser, realised };
         if let Some(of) = &plan.rl {
-            let from = if of.kl > 0.0 {
-                Some(Trainable::from_parts(&agent::named(store, &start)?, &start)?)
-            } else {
-                None
-            };
+            let from = if of.kl > 0.0 { Some(beginning(store, plan, &start)?) } else { None };
             if of.captured.is_some() {
                 let reader = (&*engine.weights.tokenizer, engine.weights.config.context);
                 let config: serde_json::Value =
@@ -430,8 +408,7 @@ impl Ready<'_> {
             let limits = (passes.budget, mark);
             let by = match plan.beta {
                 Some(beta) => {
-                    let parts = agent::named(store, &start)?;
-                    let start = Box::new(Trainable::from_parts(&parts, &start)?);
+                    let start = Box::new(beginning(store, plan, &start)?);
                     By::Pairs { start, beta }
                 }
                 None => By::List,

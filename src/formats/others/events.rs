@@ -10,7 +10,8 @@ use crate::gateway::opening;
 
 /// Reads a list of events. `actor` is who acted, where the file says.
 pub fn read(events: &[Value], actor: Option<&str>) -> Result<Episode> {
-    if events.iter().any(sdk::is_one) {
+    let is_first = |event: &Value| event["action"].is_string() || event["observation"].is_string();
+    if events.iter().any(sdk::is_one) && !events.iter().any(is_first) {
         return sdk::read(events, actor);
     }
     let (mut before, mut steps) = (Vec::new(), Vec::<Done>::new());

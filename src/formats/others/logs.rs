@@ -55,8 +55,8 @@ pub fn history(item: &Value) -> Result<Episode> {
         .flat_map(|one| one.as_array().cloned().unwrap_or_else(|| vec![one.clone()]))
         .collect();
     let right = &item["test_result"];
-    let success = ["resolved", "result"].iter().find_map(|field| right[field].as_bool());
-    let success = success.or(right["report"]["resolved"].as_bool()).unwrap_or(false);
+    let said = |of: &Value| of["resolved"].as_bool().or(of["report"]["resolved"].as_bool());
+    let success = said(right).or(right["result"].as_bool()).or(said(item)).unwrap_or(false);
     let actor = item["metadata"]["agent_class"].as_str();
     Ok(Episode { id, success, ..events::read(&flat, actor)? })
 }

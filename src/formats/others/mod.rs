@@ -29,7 +29,7 @@ const LARGEST: u64 = 256 << 20;
 
 /// The shapes that are read, for people.
 pub const SHAPES: &str = "ATIF 1.7 and 1.8, chat messages, prompt and completion, ShareGPT (AgentGym), ETO, SWE-agent, OpenHands \
-                          events, Inspect logs";
+                          events or the folder of a conversation, Inspect logs";
 
 /// Whether a line is one of this program's own.
 pub(super) fn is_own(item: &Value) -> bool {
@@ -40,7 +40,7 @@ pub(super) fn is_own(item: &Value) -> bool {
 type Item = (String, Value);
 
 /// The folder of a conversation's events, where one is: `events` in OpenHands' own, or that itself.
-pub(super) fn conversation(path: &Path) -> Option<Vec<PathBuf>> {
+fn conversation(path: &Path) -> Option<Vec<PathBuf>> {
     let of = |folder: &Path| -> Vec<PathBuf> {
         let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
         let is_event = |path: &PathBuf| {
@@ -48,10 +48,22 @@ pub(super) fn conversation(path: &Path) -> Option<Vec<PathBuf>> {
             name.starts_with("event-") && name.ends_with(".json")
         };
         let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_event).collect();
-        found.sort(); // numbered with leading zeros
+        // By their numbers, which outgrow their leading zeros.
+        let number = |path: &PathBuf| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let digits: String =
+                name["event-".len()..].chars().take_while(char::is_ascii_digit).collect();
+            (digits.parse::<u64>().unwrap_or(u64::MAX), name)
+        };
+        found.sort_by_cached_key(number);
         found
     };
     [of(&path.join("events")), of(path)].into_iter().find(|found| !found.is_empty())
+}
+
+/// Whether a folder is one of a conversation's events.
+pub(super) fn is_conversation(path: &Path) -> bool {
+    conversation(path).is_some()
 }
 
 /// The events of a conversation, as one item.

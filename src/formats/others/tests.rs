@@ -116,7 +116,11 @@ fn events_of_a_conversation_are_read_by_their_kinds() {
         json!({"kind": "MessageEvent", "source": "user",
             "llm_message": {"role": "user", "content": text("Mend it.")}}),
         act("1", "terminal", json!({"kind": "TerminalAction", "command": "ls", "is_input": false})),
-        act("2", "file_editor", json!({"kind": "FileEditorAction", "command": "view", "path": "a.py"})),
+        act(
+            "2",
+            "file_editor",
+            json!({"kind": "FileEditorAction", "command": "view", "path": "a.py"}),
+        ),
         seen("2", "x = 1"),
         seen("1", "a.py"),
         act("3", "nothing", Value::Null),
@@ -142,9 +146,36 @@ fn events_of_a_conversation_are_read_by_their_kinds() {
     }
     let records = read(dir.path(), Some("mine")).unwrap();
     assert_eq!(records[0].trajectory.steps, tr.steps);
-    events.push(json!({"kind": "FutureEvent", "source": "agent"}));
-    let said = episodes(&Value::Array(events)).unwrap_err().to_string();
-    assert!(said.contains("event 10") && said.contains("`FutureEvent`"), "{said}");
+    // More events than their numbers have zeros for.
+    for (from, to) in [("00007", "99999"), ("00008", "100000")] {
+        let name = |n: &str| dir.path().join(format!("events/event-{n}-some-id.json"));
+        std::fs::rename(name(from), name(to)).unwrap();
+    }
+    assert_eq!(read(dir.path(), None).unwrap()[0].trajectory.steps, tr.steps);
+    // A kind that came later is beside the point where nothing is told in it.
+    events.push(json!({"kind": "FutureEvent", "source": "agent", "timestamp": "now"}));
+    assert_eq!(of(&Value::Array(events.clone())).trajectory.steps.len(), 4);
+    let acp =
+        json!({"kind": "ACPToolCallEvent", "source": "agent", "tool_call_id": "9", "title": "x"});
+    for (odd, says) in [
+        (acp, "`ACPToolCallEvent`"),
+        (seen("7", "?"), "`7`, which was not made"),
+        (act("1", "terminal", Value::Null), "two calls"),
+        (
+            json!({"kind": "MessageEvent", "source": "agent", "llm_message": {"content": []}}),
+            "nothing",
+        ),
+    ] {
+        let all = [events.clone(), vec![odd]].concat();
+        let said = episodes(&Value::Array(all)).unwrap_err().to_string();
+        assert!(said.contains("event 11") && said.contains(says), "{said}");
+    }
+    // What others call a kind makes no event of it.
+    let game =
+        json!([{"role": "user", "content": "Task: a"}, {"role": "assistant", "content": "go"}]);
+    let kinds = json!([{"kind": "heat", "messages": game}, {"kind": "cool", "messages": game}]);
+    let (_dir, path) = file(&kinds.to_string());
+    assert_eq!(read(&path, None).unwrap().len(), 2);
 }
 
 #[test]

@@ -19,16 +19,6 @@ use candle_core::utils::{cuda_is_available, metal_is_available};
 pub(super) use resident::Resident;
 pub(super) use step::Loaded;
 
-/// Refuses what was left out of this build.
-fn built(there: bool, feature: &str) -> Result<()> {
-    if there {
-        return Ok(());
-    }
-    Err(Error::new(format!("device {feature}: this program was built without it")).hint(format!(
-        "cargo build --release --features {feature} (with what candle needs for it), or take cpu"
-    )))
-}
-
 /// A device that is open.
 #[derive(Debug)]
 pub struct Device {
@@ -50,21 +40,37 @@ impl Device {
     /// # Errors
     /// Where this build cannot use such a device, or there is none.
     pub fn open(place: Place) -> Result<Self> {
+        Self::check(place)?;
         let opened = match place {
             Place::Cpu => Ok(candle_core::Device::Cpu),
-            Place::Cuda(at) => {
-                built(cuda_is_available(), "cuda")?;
-                candle_core::Device::new_cuda(at)
-            }
-            Place::Metal(at) => {
-                built(metal_is_available(), "metal")?;
-                candle_core::Device::new_metal(at)
-            }
+            Place::Cuda(at) => candle_core::Device::new_cuda(at),
+            Place::Metal(at) => candle_core::Device::new_metal(at),
         };
         let candle = opened.map_err(|e| {
             Error::new(format!("device {place}: {e}")).hint("on the processor: cpu")
         })?;
         Ok(Self { candle, frozen: OnceLock::new() })
+    }
+
+    /// Refuses one that was left out of this build.
+    pub fn check(place: Place) -> Result<()> {
+        let (there, feature) = match place {
+            Place::Cpu => return Ok(()),
+            Place::Cuda(_) => (cuda_is_available(), "cuda"),
+            Place::Metal(_) => (metal_is_available(), "metal"),
+        };
+        if there {
+            return Ok(());
+        }
+        Err(Error::new(format!("device {place}: this program was built without it")).hint(format!(
+            "cargo build --release --features {feature} (with what candle needs for it), or take cpu \
+             (a run: train --resume RUN --device cpu)"
+        )))
+    }
+
+    /// Whether it computes in this machine's memory.
+    pub(super) fn is_here(&self) -> bool {
+        self.candle.is_cpu()
     }
 
     /// The best that this build can use.
@@ -78,10 +84,10 @@ impl Device {
 
     /// Those that this build can use, in words.
     pub fn in_this_build() -> String {
-        let there = |has: bool, name: &str| match has {
-            true => name.to_string(),
-            false => format!("{name}: not in this build (cargo build --release --features {name})"),
+        let absent = |name: &str| {
+            format!("{name}: not in this build (cargo build --release --features {name})")
         };
+        let there = |has: bool, name: &str| if has { name.to_string() } else { absent(name) };
         let gpus = [(cuda_is_available(), "cuda"), (metal_is_available(), "metal")];
         let gpus = gpus.map(|(has, name)| there(has, name));
         format!("cpu; {}", gpus.join("; "))
@@ -105,8 +111,8 @@ impl Device {
 pub(super) fn numbers(config: &Config, tokens: usize, tree: usize) -> usize {
     let (h, inner) = (config.hidden, config.intermediate);
     let (wide, kv) = (config.queries(), config.keys());
-    let each = config.layers * h + 20 * h + 18 * wide + 14 * kv + 8 * inner;
-    tokens.saturating_mul(each + (9 * config.heads).saturating_mul(tokens.min(tree)))
+    let each = config.layers * h + 36 * h + 32 * wide + 24 * kv + 14 * inner;
+    tokens.saturating_mul(each + (15 * config.heads).saturating_mul(tokens.min(tree)))
 }
 
 #[cfg(test)]

@@ -72,7 +72,8 @@ impl<'a> Loaded<'a> {
     pub fn step(&mut self, parts: &Parts, gradient: bool, cancel: &Cancel) -> Result<Loss> {
         check(self.net, parts)?;
         let mut loss = Loss::default();
-        for part in std::iter::once(0..parts.shared()).chain(parts.below()) {
+        let all = std::iter::once(0..parts.shared()).chain(parts.below());
+        for part in all.filter(|part| !part.is_empty()) {
             self.pass(parts, part, gradient, &mut loss, cancel)?;
         }
         Ok(loss)
@@ -127,7 +128,7 @@ impl<'a> Loaded<'a> {
         let mut inputs = Vec::new();
         for layer in 0..self.net.config.layers {
             cancel.check()?;
-            let y = self.layer(self.plain(), layer, &x, &own)?;
+            let y = self.layer(&self.plain(), layer, &x, &own)?;
             if gradient {
                 inputs.push(x);
             }
@@ -137,7 +138,7 @@ impl<'a> Loaded<'a> {
         for (layer, input) in inputs.into_iter().enumerate().rev() {
             cancel.check()?;
             let input = Var::from_tensor(&input)?;
-            let y = self.layer(self.tracked(), layer, input.as_tensor(), &own)?;
+            let y = self.layer(&self.tracked(), layer, input.as_tensor(), &own)?;
             let mut grads = (y * dx)?.sum_all()?.backward()?;
             self.collect(&mut grads)?;
             dx = taken(&mut grads, &input)?;
@@ -150,7 +151,7 @@ impl<'a> Loaded<'a> {
         Ok(())
     }
 
-    fn layer(&self, by: Network<'_>, layer: usize, x: &Tensor, own: &Own) -> Result<Tensor> {
+    fn layer(&self, by: &Network<'_>, layer: usize, x: &Tensor, own: &Own) -> Result<Tensor> {
         let attend = |of| own.sight.attend(self.net.config, layer, of);
         by.layer(layer, x, &own.turns, attend)
     }

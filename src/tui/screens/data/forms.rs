@@ -62,10 +62,11 @@ const ORIGIN: usize = LAYOUT + 1;
 const EXPERT: usize = ORIGIN + 1;
 
 /// How examples stand in their lines, of what needs no model to be named.
-const LAYOUTS: [(Layout, &str); 4] = [
+const LAYOUTS: [(Layout, &str); 5] = [
     (Layout::Messages, "messages (OpenAI, TRL, LLaMA-Factory)"),
     (Layout::PromptCompletion, "prompt and completion (TRL)"),
     (Layout::Verl, "parquet of messages (verl)"),
+    (Layout::VerlRl, "parquet of tasks (verl's reinforcement learning)"),
     (Layout::Atif, "trajectories as ATIF 1.8"),
 ];
 
@@ -300,12 +301,14 @@ fn of_export<'a>(state: &State, export: &Export, theme: Theme) -> Vec<Line<'a>> 
     };
     row(OBSERVATIONS, format!("    observations   {how}"));
     let (layout, says) = LAYOUTS[export.layout];
-    let fits = |(at, (set, _)): (usize, &(Set, _))| !export.chosen[at] || layout.fits(*set);
-    let whole = Set::ALL.iter().enumerate().all(fits);
-    row(
-        LAYOUT,
-        format!("    as             {says}{}", if whole { "" } else { "; others as usual" }),
-    );
+    let chosen = || Set::ALL.iter().zip(export.chosen).filter(|(_, chosen)| *chosen);
+    let fitting = chosen().filter(|((set, _), _)| layout.fits(*set)).count();
+    let others = match fitting {
+        0 => "; no chosen set has it",
+        some if some < chosen().count() => "; others as usual",
+        _ => "",
+    };
+    row(LAYOUT, format!("    as             {says}{others}"));
     let origin = export.origin.checked_sub(1).and_then(|at| state.origins.get(at));
     let origin = origin
         .map_or("every suite and split".into(), |(suite, split)| format!("{suite} / {split} only"));

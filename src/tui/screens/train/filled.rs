@@ -4,6 +4,7 @@ use super::fields::AUTO;
 use crate::error::{Error, Result};
 use crate::experience::ActionEffect;
 use crate::model::step::Products;
+use crate::place::Place;
 use crate::selection::{ALL, Criteria};
 use crate::train::rl::{Method, Rl};
 use crate::train::torchrun::Settings;
@@ -69,6 +70,11 @@ fn torchrun(sheet: &Sheet) -> Result<Option<Settings>> {
     }))
 }
 
+/// The device of candle, where it makes the updates.
+fn device(sheet: &Sheet) -> Result<Option<Place>> {
+    (sheet.value("engine") == "candle").then(|| sheet.value("device").parse()).transpose()
+}
+
 /// What the field says where the run is not of another machine.
 const HERE: &str = "this one";
 
@@ -122,8 +128,7 @@ pub fn plan(sheet: &Sheet) -> Result<Plan> {
         named.split(',').map(|name| name.trim().to_string()).filter(|n| !n.is_empty()).collect()
     });
     let apart = torchrun(sheet)?;
-    let device = (sheet.value("engine") == "candle").then(|| sheet.value("device").parse());
-    let device = device.transpose()?;
+    let device = device(sheet)?;
     // What only means something of updates that are made here.
     let here = |value: Option<u64>| value.filter(|_| apart.is_none());
     let mut plan = Plan {
