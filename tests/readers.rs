@@ -66,35 +66,7 @@ fn other_trainers_read_what_is_exported() {
     let said = json(data, &[&all[..], &how].concat());
     let loss = said.iter().find_map(|row| row["loss"].as_f64()).unwrap();
     std::fs::rename(data.join("checkpoints/run-1-step-1"), folder.join("model")).unwrap();
-    // Settings of other trainers, for models that were trained on conversations: a turn ends with what ends a
-    // text, or with a mark of its own.
-    for (name, end) in [("plain", "<|im_end|>"), ("other", "<|eot|>")] {
-        chat_model(&folder.join("model"), &folder.join(name), end);
-        let model = file(name);
-        for format in ["llamafactory", "axolotl"] {
-            let to = format!("{name}-{format}.jsonl");
-            assert_eq!(order(&to, "imitation", &["--format", format, "--model", &model]), messages);
-        }
-    }
-    let refused = |name: &str, model: &str| {
-        let how =
-            ["data", "export", "--set", "imitation", "--format", "llamafactory", "--model", model];
-        failure(&run(data, &[&how[..], &["--held-out", "0", "--out", &file(name)]].concat()))
-    };
-    let (plain, own) = (file("plain"), file("model"));
-    assert!(refused("plain-llamafactory.jsonl", &plain).contains("already there"));
-    assert!(refused("own.jsonl", &own).contains("a form of its own"));
-    assert!(refused("a.txt", &plain).contains("end of their name"));
-    assert!(refused("dataset_info.json", &plain).contains("names datasets"));
-    let typed = folder.join("plan").display().to_string();
-    assert!(refused("b.jsonl", &typed).contains("nothing is there"));
-    // What stands in the way is known before anything is written.
-    let info = folder.join("dataset_info.json");
-    let known = std::fs::read_to_string(&info).unwrap();
-    std::fs::write(&info, "{broken").unwrap();
-    assert!(refused("c.jsonl", &plain).contains("dataset_info.json"));
-    assert!(!folder.join("c.jsonl").exists() && !folder.join("c.jsonl.manifest.json").exists());
-    std::fs::write(&info, known).unwrap();
+    recipes(data, folder, messages);
     let Some(python) = python() else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/readers.py");
     let read = Command::new(python).arg(script).arg(folder).output().unwrap();
@@ -116,8 +88,56 @@ fn other_trainers_read_what_is_exported() {
     let task = &found["rl"]["first"];
     assert_eq!((&task["data_source"], &task["ability"]), (&json!("household"), &json!("agent")));
     assert!(!task["reward_model"]["ground_truth"].as_str().unwrap().is_empty());
-    // They read their settings, and learn the last answer of a line and nothing else of it.
-    let lines = std::fs::read_to_string(file("messages.jsonl")).unwrap();
+    other_recipes_teach_the_answer(folder, &found, messages);
+    // TRL's trainer finds the same loss on the same tokens.
+    let other = found["tokens"]["loss"].as_f64().unwrap();
+    assert!((loss - other).abs() < 1e-4, "{loss} here, {other} by TRL");
+}
+
+fn how<'a>(format: &'a str, model: &'a str) -> [&'a str; 6] {
+    ["--set", "imitation", "--format", format, "--model", model]
+}
+
+/// Settings of other trainers, for models that were trained on conversations: a turn ends with what ends a
+/// text, or with a mark of its own.
+fn recipes(data: &Path, folder: &Path, lines: u64) {
+    let file = |name: &str| folder.join(name).display().to_string();
+    for (name, end) in [("plain", "<|im_end|>"), ("other", "<|eot|>")] {
+        chat_model(&folder.join("model"), &folder.join(name), end);
+        for format in ["llamafactory", "axolotl"] {
+            let to = format!("{name}-{format}.jsonl");
+            assert_eq!(export(data, folder, &to, &how(format, &file(name))), lines);
+        }
+    }
+    let refused = |name: &str, model: &str| {
+        let to = ["data", "export", "--held-out", "0", "--out", &file(name)];
+        let output = run(data, &[&to[..], &how("llamafactory", model)].concat());
+        assert!(!output.status.success());
+        String::from_utf8_lossy(&output.stderr).to_string()
+    };
+    let plain = file("plain");
+    for (name, model, says) in [
+        ("plain-llamafactory.jsonl", &plain, "already there"),
+        ("own.jsonl", &file("model"), "a form of its own"),
+        ("a.txt", &plain, "end of their name"),
+        ("dataset_info.json", &plain, "names datasets"),
+        ("b.jsonl", &file("plan"), "nothing is there"),
+    ] {
+        let said = refused(name, model);
+        assert!(said.contains(says), "{name}: {said}");
+    }
+    // What stands in the way is known before anything is written.
+    let info = folder.join("dataset_info.json");
+    let known = std::fs::read_to_string(&info).unwrap();
+    std::fs::write(&info, "{broken").unwrap();
+    assert!(refused("c.jsonl", &plain).contains("dataset_info.json"));
+    assert!(!folder.join("c.jsonl").exists() && !folder.join("c.jsonl.manifest.json").exists());
+    std::fs::write(&info, known).unwrap();
+}
+
+/// They read their settings, and learn the last answer of a line and what ends it.
+fn other_recipes_teach_the_answer(folder: &Path, found: &Value, messages: u64) {
+    let lines = std::fs::read_to_string(folder.join("messages.jsonl")).unwrap();
     let answers: Vec<String> = lines
         .lines()
         .map(|line| {
@@ -143,9 +163,6 @@ fn other_trainers_read_what_is_exported() {
             assert!(read["unknown"].as_array().is_none_or(Vec::is_empty), "{read}");
         }
     }
-    // TRL's trainer finds the same loss on the same tokens.
-    let other = found["tokens"]["loss"].as_f64().unwrap();
-    assert!((loss - other).abs() < 1e-4, "{loss} here, {other} by TRL");
 }
 
 /// A model of others: our own under other marks, with a template by which conversations are written. `end` is

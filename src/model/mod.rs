@@ -2,7 +2,7 @@
 //! optimiser.
 //!
 //! Knows nothing of agents. Forward and backward passes are our own; candle's autograd
-//! ([`mod@reference`]) is what they are tested against.
+//! ([`mod@device`]) is what they are tested against.
 
 pub mod adamw;
 mod at_hand;

@@ -107,7 +107,7 @@ mod tests {
         };
         let both = [stage(10, 5.0), stage(20, 1.0)];
         let work = |updates| Stage::work(&both, updates);
-        assert_eq!([0, 10, 12, 30, 99].map(work), [0.0, 50.0, 52.0, 70.0, 70.0]);
+        assert_eq!([0, 10, 12, 30, 99].map(|updates| work(updates) as u64), [0, 50, 52, 70, 70]);
         let meter = crate::control::Meter::new("s", 10, 30);
         std::thread::sleep(std::time::Duration::from_millis(20));
         // Half of what is left is done: as long again.

@@ -1,6 +1,6 @@
 //! Another place for the training step: candle's tensors, its autograd and its devices, a GPU among them.
 //!
-//! What a batch costs and its gradients are computed there ([`Loaded`]), and what a model answers ([`Resident`]); the optimiser, the weights and all
+//! What a batch costs and its gradients are computed there (`step`), and what a model answers (`resident`); the optimiser, the weights and all
 //! that is kept stay here, so that a run's checkpoints, its resumption and what is measured of it are those
 //! of every run. On candle's CPU device it is what our own step is tested against.
 
