@@ -19,6 +19,13 @@ pub enum Place {
     Metal(usize),
 }
 
+impl Place {
+    /// Whether a word begins as a device's name does.
+    pub fn is_like(word: &str) -> bool {
+        ["cpu", "cuda", "metal"].iter().any(|name| word.to_ascii_lowercase().starts_with(name))
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -115,6 +115,8 @@ fn what_candle_is_not_asked_to_do_is_refused_by_name() {
         let said = String::from_utf8_lossy(&output.stderr).to_string();
         assert!(said.contains(says) && output.status.code() == Some(2), "{more:?}: {said}");
     }
+    let output = run(dir.path(), &["eval", "--checkpoint", "novice+cuda:99999"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no device `cuda:99999`"));
     let output = run(dir.path(), &["eval", "--checkpoint", "nobody+cuda"]);
     let said = String::from_utf8_lossy(&output.stderr).to_string();
     assert!(said.contains("nobody") && !output.status.success(), "{said}");

@@ -16,7 +16,7 @@ use crate::model::device::Device;
 use crate::model::team::Priority;
 use crate::model::weights::{ModelFiles, for_inference};
 use crate::model::{BuiltIn, Model};
-use crate::place::Computing;
+use crate::place::{Computing, Place};
 use crate::store::{Checkpoint, Store};
 
 /// What the newest checkpoint is called, whichever that is: of those trained on the suite that is
@@ -125,6 +125,11 @@ pub fn locate(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<
             // A word alone is of no form that a model's name has; a path may only not be there yet.
             let word = !name.contains(std::path::is_separator);
             let kind = if word { Kind::Usage } else { Kind::Data };
+            // What was meant by a name such as `novice+cuda:x` is said.
+            let how = name.rsplit_once('+').map(|(_, how)| how);
+            if let Some(Err(odd)) = how.filter(|how| Place::is_like(how)).map(str::parse::<Place>) {
+                return Err(odd.at(name));
+            }
             Err(Error::new(format!("{name}: nothing is there")).of(kind).hint(
                 "name embedded, a checkpoint's number (foretaste data list checkpoints), a model \
                  folder, a name on the hub (Qwen/Qwen3-0.6B), an endpoint's URL, or a mind of \

@@ -21,18 +21,21 @@ pub enum Failure {
     WrongPlace,
     /// It ended, or ran out of steps, before anything was taken.
     NothingTaken,
+    /// It came to its end, and that was less than what was asked for (a purchase that is worth 0.8).
+    Short,
     /// It ended, or ran out of steps, on the way.
     Unfinished,
 }
 
 impl Failure {
     /// Every kind, in the order in which they are looked for.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Refused,
         Self::Loop,
         Self::WrongThing,
         Self::WrongPlace,
         Self::NothingTaken,
+        Self::Short,
         Self::Unfinished,
     ];
 
@@ -44,6 +47,7 @@ impl Failure {
             Self::WrongThing => "wrong thing",
             Self::WrongPlace => "wrong place",
             Self::NothingTaken => "nothing taken",
+            Self::Short => "ended short",
             Self::Unfinished => "unfinished",
         }
     }
@@ -71,7 +75,8 @@ impl Failure {
         // What is taken and put is known of households alone.
         let is_read = ["household", "alfworld"].contains(&game.suite.as_str());
         let Some(goal) = Goal::of(&game.task).filter(|_| is_read) else {
-            return Some(Self::Unfinished);
+            let ended = game.steps.last().is_some_and(|step| step.done && !step.truncated);
+            return Some(if ended { Self::Short } else { Self::Unfinished });
         };
         Some(Self::by_hand(game, &goal))
     }

@@ -70,3 +70,19 @@ fn each_kind_is_read_from_what_was_done() {
     won.steps[0].success = true;
     assert_eq!(Failure::of(&won, 1), None);
 }
+
+#[test]
+fn a_purchase_that_is_not_what_was_asked_for_is_an_end_and_one_that_was_never_made_is_none() {
+    let search = ("search[red mug]", "Page 1");
+    let mut bought = game("i need a red mug", &[search, ("click[buy now]", "Thank you")]);
+    bought.suite = "webshop".into();
+    assert_eq!(Failure::of(&bought, 0), Some(Failure::Unfinished));
+    let last = bought.steps.last_mut().unwrap();
+    (last.done, last.reward) = (true, 0.8);
+    assert_eq!(Failure::of(&bought, 0), Some(Failure::Short));
+    bought.steps.last_mut().unwrap().truncated = true;
+    assert_eq!(Failure::of(&bought, 0), Some(Failure::Unfinished), "cut off");
+    (bought.steps.last_mut().unwrap().truncated, bought.steps.last_mut().unwrap().success) =
+        (false, true);
+    assert_eq!(Failure::of(&bought, 0), None);
+}

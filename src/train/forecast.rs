@@ -87,7 +87,8 @@ pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forec
     let recent: Vec<f64> = speeds.iter().rev().take(50).filter_map(|point| point.value).collect();
     let speed = (!recent.is_empty()).then(|| recent.iter().sum::<f64>() / recent.len() as f64);
     let found = stages.iter().map(|stage| (stage.mixture, data.found(&stage.mixture))).collect();
-    let warnings = warnings(store, &source, &data.selection)?;
+    let mut warnings = warnings(store, &source, &data.selection)?;
+    warnings.extend(plan.slow());
     let forecast = Forecast {
         data: data.summary,
         found,

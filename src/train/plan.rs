@@ -235,6 +235,15 @@ impl Plan {
         }
     }
 
+    /// What a person should know about where batches are computed.
+    pub(super) fn slow(&self) -> Option<String> {
+        (self.device == Some(Place::Cpu)).then(|| {
+            "candle on the processor is some ten times slower than the engine here (--engine here): it is \
+             there to be tried, and to be tested"
+                .to_string()
+        })
+    }
+
     /// Opens the device that batches are computed on, if that is not here.
     pub(super) fn open_device(&self) -> Result<Option<Device>> {
         self.device.map(Device::open).transpose()

@@ -123,7 +123,8 @@ fn begin<'a>(
         }
     }
     let begun = Begun::new(plan, weights.net(), data, stages)?;
-    let warnings = [played, warnings(store, start, &begun.data.selection)?].concat();
+    let mut warnings = [played, warnings(store, start, &begun.data.selection)?].concat();
+    warnings.extend(plan.slow());
     let Begun { data, stages, passes } = &begun;
     let config = serde_json::json!({
         "plan": plan, "data": data.summary, "digest": data.name(), "stages": stages,
