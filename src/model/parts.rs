@@ -117,6 +117,17 @@ impl Parts {
         self.ends.windows(2).map(|ends| ends[0]..ends[1])
     }
 
+    /// A part below what all parts share: how many tokens stand above its own, which tokens those are and
+    /// its own, and the parents of all of these among them.
+    pub fn below_shared(&self, own: &Range<usize>) -> (usize, Vec<usize>, Vec<Option<usize>>) {
+        let above = if own.start == 0 { 0 } else { self.shared() };
+        let gap = own.start - above;
+        let near = |token: usize| if token < above { token } else { token - gap };
+        let seen: Vec<usize> = (0..above).chain(own.clone()).collect();
+        let parents = seen.iter().map(|token| self.tree.parents[*token].map(near)).collect();
+        (above, seen, parents)
+    }
+
     /// Tokens that exist at once: the shared ones and the largest part.
     pub fn largest(&self) -> usize {
         self.shared() + self.below().map(|part| part.len()).max().unwrap_or_default()

@@ -3,6 +3,8 @@
 //! A trajectory with alternatives, one prompt with every admissible action, K samples of one prompt
 //! are all such trees; a plain sequence is the tree without branches. Shared prefixes stand once.
 
+use std::ops::Range;
+
 /// A forest of tokens in an order where parents come before children.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TokenTree {
@@ -42,6 +44,15 @@ impl TokenTree {
     /// Position of each token along its own path, from 0.
     pub fn positions(&self) -> Vec<u32> {
         positions(&self.parents, |_| 0)
+    }
+
+    /// The targets that follow some tokens, wherever they stand: each with the token that it follows.
+    pub fn targets(&self, after: &Range<usize>) -> impl Iterator<Item = (usize, usize)> {
+        let counts = self.weights.iter().enumerate().filter(|(_, weight)| **weight != 0.0);
+        counts.filter_map(move |(node, _)| {
+            let parent = self.parents[node].filter(|parent| after.contains(parent))?;
+            Some((node, parent))
+        })
     }
 
     /// Puts another tree beside this one; they do not see each other.

@@ -3,8 +3,8 @@
 use candle_core::{D, Tensor};
 use candle_nn::ops;
 
-use crate::error::Result;
-use crate::model::config::{Config, Layout, Slot};
+use crate::error::{Error, Result};
+use crate::model::config::{Attends, Config, Layout, Slot};
 use crate::model::lora::Adapter;
 
 /// Weights on a device, in the order of [`Config::tensors`], and an adapter's in its own.
@@ -20,8 +20,31 @@ pub(super) struct Network<'a> {
 pub(super) struct Sight {
     /// Runs of tokens that see nothing of others: where each begins, and its length.
     blocks: Vec<(usize, usize)>,
-    /// By window: the mask of each block, `[1, len, len]`, 0 where a token may look and -inf elsewhere.
-    masks: Vec<(Option<usize>, Vec<Tensor>)>,
+    /// The mask of each block, `[1, len, len]`, 0 where a token may look and -inf elsewhere.
+    masks: ByWindow<Vec<Tensor>>,
+}
+
+/// Something for each window that layers have.
+pub(super) struct ByWindow<T>(Vec<(Option<usize>, T)>);
+
+impl<T> ByWindow<T> {
+    /// Made once for each.
+    pub fn new(config: &Config, make: impl Fn(Option<usize>) -> Result<T>) -> Result<Self> {
+        let mut all: Vec<(Option<usize>, T)> = Vec::new();
+        for Attends { window, .. } in &config.attends {
+            if all.iter().all(|(known, _)| known != window) {
+                all.push((*window, make(*window)?));
+            }
+        }
+        Ok(Self(all))
+    }
+
+    /// That of a layer's.
+    pub fn of(&self, config: &Config, layer: usize) -> Result<&T> {
+        let window = config.attends[layer].window;
+        let found = self.0.iter().find(|(of, _)| *of == window).map(|(_, found)| found);
+        found.ok_or_else(|| Error::new("a layer of another model"))
+    }
 }
 
 /// Of each rotary embedding, cosines and sines of the tokens' positions: `[T, dim / 2]`.
@@ -47,21 +70,15 @@ impl Sight {
         device: &candle_core::Device,
     ) -> Result<Self> {
         let blocks = blocks(parents);
-        let mut masks: Vec<(Option<usize>, Vec<Tensor>)> = Vec::new();
-        for attends in &config.attends {
-            if masks.iter().all(|(window, _)| *window != attends.window) {
-                let each = blocks.iter().map(|block| mask(parents, *block, attends.window, device));
-                masks.push((attends.window, each.collect::<Result<_>>()?));
-            }
-        }
+        let masks = ByWindow::new(config, |window| {
+            blocks.iter().map(|block| mask(parents, *block, window, device)).collect()
+        })?;
         Ok(Self { blocks, masks })
     }
 
     /// What each token takes from those that it sees in a layer: `[heads, T, dim]`.
     pub fn attend(&self, config: &Config, layer: usize, [q, k, v]: [Tensor; 3]) -> Result<Tensor> {
-        let window = config.attends[layer].window;
-        let known = self.masks.iter().find(|(of, _)| *of == window);
-        let masks = known.map_or(&[][..], |(_, masks)| masks);
+        let masks = self.masks.of(config, layer)?;
         let mut mixed = Vec::new();
         for ((start, len), mask) in self.blocks.iter().zip(masks) {
             let part = |x: &Tensor| x.narrow(1, *start, *len)?.contiguous();

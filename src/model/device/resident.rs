@@ -4,7 +4,7 @@
 use candle_core::Tensor;
 
 use super::Device;
-use super::network::{Network, Turns, attend};
+use super::network::{ByWindow, Network, Turns, attend};
 use crate::control::Cancel;
 use crate::error::Result;
 use crate::model::cache::{Above, Cache};
@@ -72,11 +72,10 @@ impl Resident {
             growths.iter_mut().filter(|growth| !growth.tokens.is_empty()).collect();
         let above: Vec<Vec<Above>> = grown.iter().map(|growth| growth.cache.above()).collect();
         let masks = grown.iter().map(|growth| masks(config, growth, device));
-        let masks: Vec<Vec<(Option<usize>, Tensor)>> = masks.collect::<Result<_>>()?;
+        let masks: Vec<ByWindow<Tensor>> = masks.collect::<Result<_>>()?;
         let mut x = network.embed(&Tensor::new(tokens.as_slice(), device)?)?;
         for layer in 0..config.layers {
             cancel.check()?;
-            let window = config.attends[layer].window;
             x = network.layer(layer, &x, &turns, |[q, k, v]| {
                 let mut mixed = Vec::with_capacity(grown.len());
                 let mut first = 0;
@@ -85,8 +84,7 @@ impl Resident {
                     let part = |x: &Tensor| x.narrow(1, first, count)?.contiguous();
                     growth.cache.append_there(layer, [part(&k)?, part(&v)?])?;
                     let [keys, values] = seen(growth.cache, above, layer)?;
-                    let mask = masks.iter().find(|(of, _)| *of == window).map(|(_, mask)| mask);
-                    let Some(mask) = mask else { continue };
+                    let mask = masks.of(config, layer)?;
                     mixed.push(attend(config, [part(&q)?, keys, values], mask)?);
                     first += count;
                 }
@@ -116,17 +114,12 @@ fn masks(
     config: &Config,
     growth: &Growth<'_>,
     device: &candle_core::Device,
-) -> Result<Vec<(Option<usize>, Tensor)>> {
+) -> Result<ByWindow<Tensor>> {
     let cache = &*growth.cache;
     let past = cache.len() - growth.tokens.len();
     let depth = cache.depth();
     let width = depth + cache.len();
-    let mut masks: Vec<(Option<usize>, Tensor)> = Vec::new();
-    for attends in &config.attends {
-        let window = attends.window;
-        if masks.iter().any(|(known, _)| *known == window) {
-            continue;
-        }
+    ByWindow::new(config, |window| {
         let mut mask = vec![f32::NEG_INFINITY; growth.tokens.len() * width];
         for (row, node) in mask.chunks_exact_mut(width).zip(past..) {
             // Its path from the root, itself the last, of which it sees the end.
@@ -136,7 +129,6 @@ fn masks(
             (0..depth).chain(own).skip(hidden).for_each(|at| row[at] = 0.0);
         }
         let shape = (1, growth.tokens.len(), width);
-        masks.push((window, Tensor::from_vec(mask, shape, device)?));
-    }
-    Ok(masks)
+        Ok(Tensor::from_vec(mask, shape, device)?)
+    })
 }

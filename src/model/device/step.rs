@@ -91,17 +91,13 @@ impl<'a> Loaded<'a> {
 
     fn own(&self, parts: &Parts, own: &Range<usize>) -> Result<Own> {
         let tree = &parts.tree;
-        let above = if own.start == 0 { 0 } else { parts.shared() };
-        let gap = own.start - above;
-        let near = |token: usize| if token < above { token } else { token - gap };
-        let seen: Vec<usize> = (0..above).chain(own.clone()).collect();
-        let parents: Vec<_> = seen.iter().map(|token| tree.parents[*token].map(near)).collect();
+        let (above, seen, parents) = parts.below_shared(own);
         let at = tree.positions();
         let positions: Vec<u32> = seen.iter().map(|token| at[*token]).collect();
         let tokens: Vec<u32> = seen.iter().map(|token| tree.tokens[*token]).collect();
-        let targets = tree.weights.iter().enumerate().filter_map(|(i, weight)| {
-            let parent = tree.parents[i].filter(|parent| own.contains(parent) && *weight != 0.0)?;
-            Some((near(parent) as u32, tree.tokens[i], *weight, i))
+        let targets = tree.targets(own).map(|(node, parent)| {
+            let row = above + parent - own.start;
+            (row as u32, tree.tokens[node], tree.weights[node], node)
         });
         Ok(Own {
             tokens: Tensor::new(tokens.as_slice(), &self.device.candle)?,

@@ -35,14 +35,11 @@ impl<'a> Step<'a> {
         let mut nodes = Vec::new();
         let mut targets = Vec::new();
         let mut weights = Vec::new();
-        for (i, weight) in tree.weights.iter().enumerate() {
-            let parent = tree.parents[i].filter(|parent| self.own.contains(parent));
-            if let (true, Some(parent)) = (*weight != 0.0, parent) {
-                rows.push(parent - self.own.start);
-                nodes.push(i);
-                targets.push(tree.tokens[i]);
-                weights.push(*weight);
-            }
+        for (node, parent) in tree.targets(&self.own) {
+            rows.push(parent - self.own.start);
+            nodes.push(node);
+            targets.push(tree.tokens[node]);
+            weights.push(tree.weights[node]);
         }
         if rows.is_empty() {
             return self.workspace.zeros(x.len());

@@ -167,11 +167,7 @@ impl<'a> Step<'a> {
         let Net { config, weights, adapter, products, workspace, .. } = net;
         let angles = config.angles(&parts.tree.positions()[own.clone()]);
         let part = own.len().div_ceil(4).clamp(64, 512);
-        let above = if own.start == 0 { 0 } else { parts.shared() };
-        let gap = own.start - above;
-        let near = |token: usize| if token < above { token } else { token - gap };
-        let seen = (0..above).chain(own.clone());
-        let parents: Vec<_> = seen.map(|token| parts.tree.parents[token].map(near)).collect();
+        let (above, _, parents) = parts.below_shared(&own);
         Self {
             config,
             layout: Layout::of(config),
