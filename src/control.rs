@@ -109,20 +109,17 @@ impl Meter {
 
     /// How far it is with `done` units done.
     pub fn at(&self, done: u64) -> Progress {
-        let seconds = self.started.elapsed().as_secs_f64();
-        let rate =
-            if seconds > 0.0 { done.saturating_sub(self.first) as f64 / seconds } else { 0.0 };
-        let left_s = (rate > 0.0 && self.total >= done).then(|| (self.total - done) as f64 / rate);
-        Progress { doing: self.doing.clone(), done, total: self.total, rate, left_s }
+        self.weighed(done, |units| units as f64)
     }
 
     /// The same where units are not alike: `work` says what so many of them take together, in any measure.
     pub fn weighed(&self, done: u64, work: impl Fn(u64) -> f64) -> Progress {
-        let so_far = work(done) - work(self.first);
         let seconds = self.started.elapsed().as_secs_f64();
-        let left_s =
-            (so_far > 0.0).then(|| (work(self.total) - work(done)).max(0.0) * seconds / so_far);
-        Progress { left_s, ..self.at(done) }
+        let rate =
+            if seconds > 0.0 { done.saturating_sub(self.first) as f64 / seconds } else { 0.0 };
+        let left = (work(self.total) - work(done)) / (work(done) - work(self.first)) * seconds;
+        let left_s = (rate > 0.0 && self.total >= done).then_some(left);
+        Progress { doing: self.doing.clone(), done, total: self.total, rate, left_s }
     }
 }
 

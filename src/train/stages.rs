@@ -113,7 +113,7 @@ mod tests {
         // Half of what is left is done: as long again.
         let told = meter.weighed(20, work);
         let far = told.left_s.unwrap() * told.rate / 10.0;
-        assert!((far - 1.0).abs() < 0.2, "{told:?}");
+        assert!((far - 1.0).abs() < 1e-9, "{told:?}");
         assert_eq!(meter.weighed(10, work).left_s, None);
     }
 }
