@@ -339,6 +339,15 @@ fn what_is_not_understood_or_was_changed_is_refused_by_name() {
     assert!(said.contains("name two arms"), "{said}");
     let said = refused(&format!("{text}{primary}"));
     assert!(said.contains("other primary comparisons"), "{said}");
+    // Copied under another name it is another study, which takes over what is done.
+    let studies = dir.path().join("studies");
+    std::fs::create_dir(studies.join("copied")).unwrap();
+    let store = "foretaste.sqlite";
+    std::fs::copy(studies.join("small").join(store), studies.join("copied").join(store)).unwrap();
+    std::fs::write(&file, format!("{text}{primary}").replace("\"small\"", "\"copied\"")).unwrap();
+    let done = run(dir.path(), &args(&file, &out));
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(!String::from_utf8_lossy(&done.stdout).contains("begun"), "all of it was done before");
     let said = refused(
         &text.replace("split = \"seen\"", "split = \"train\"").replace("\"small\"", "\"leak\""),
     );

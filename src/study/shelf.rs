@@ -40,8 +40,9 @@ pub fn begin(root: &Path, design: &Design) -> Result<Store> {
         .map_err(|e| Error::new(format!("the study `{}`: {e}", design.name)))?;
     let known = store.setting(DESIGN)?;
     let before = known.as_deref().and_then(|known| serde_json::from_str::<Design>(known).ok());
-    // What is to be primary is named before anything is known; seeds may be added.
-    if before.is_some_and(|before| before.primary != design.primary)
+    // What is to be primary is named before anything is known; seeds may be added. A folder copied under
+    // another name is another study, which takes over what it asks for too.
+    if before.is_some_and(|it| it.name == design.name && it.primary != design.primary)
         && !store.study_standing()?.is_empty()
     {
         return Err(Error::new(format!(
