@@ -100,9 +100,8 @@ pub struct Selection {
     pub left_out: LeftOut,
 }
 
-/// The instance of a task, as a hash of what near copies share: the name that the suite gives it,
-/// or the kind of task and what there is in the room, whatever the order or the wording of the
-/// goal.
+/// The instance of a task, as a hash of what near copies share: the name that the suite gives it, or
+/// its kind and what there is in the room, whatever the wording of the goal; without a room the goal.
 pub fn instance_of(candidate: &Candidate) -> u64 {
     let Candidate { suite, task_id, kind, task, observation, .. } = candidate;
     if let Some(name) = instance(suite, task_id) {
@@ -111,6 +110,9 @@ pub fn instance_of(candidate: &Candidate) -> u64 {
     let room = first_observation(observation, task);
     let mut things: Vec<&str> =
         room.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    if things.is_empty() {
+        things.push(if task.trim().is_empty() { task_id } else { task.trim() });
+    }
     things.sort_unstable();
     digest::of([suite.as_str(), kind.as_str()].into_iter().chain(things))
 }

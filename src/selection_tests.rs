@@ -41,6 +41,14 @@ fn near_copies_are_one_instance_whatever_their_number_order_and_wording() {
 }
 
 #[test]
+fn tasks_without_a_room_are_told_apart_by_what_is_asked() {
+    let of = |id: &str, task: &str| instance_of(&candidate("messages", id, task, ""));
+    assert_eq!(of("a", "Name the capital of Peru."), of("b", "Name the capital of Peru."));
+    assert_ne!(of("a", "Name the capital of Peru."), of("a", "Name the capital of Chile."));
+    assert_ne!(of("a", ""), of("b", ""));
+}
+
+#[test]
 fn what_older_programs_let_a_model_write_is_a_rationale_too() {
     for (author, rationale) in [
         ("template", false),

@@ -83,8 +83,16 @@ pub fn escaped(json: &str) -> String {
 
 /// So many of something: `1 game`, `2 games`.
 pub fn counted(n: u64, one: &str) -> String {
-    let many = if n == 1 { "" } else { "s" };
-    format!("{n} {one}{many}")
+    if n == 1 {
+        return format!("{n} {one}");
+    }
+    // A trajectory, a process; a day and a key are as they are.
+    let vowel = |c: char| "aeiou".contains(c);
+    match one.strip_suffix('y') {
+        Some(stem) if !stem.ends_with(vowel) => format!("{n} {stem}ies"),
+        _ if one.ends_with(['s', 'x']) || one.ends_with("ch") => format!("{n} {one}es"),
+        _ => format!("{n} {one}s"),
+    }
 }
 
 /// Whether a text is a plain name, as a file or a key may have: letters, digits, dashes.

@@ -37,6 +37,11 @@ fn a_line_comes_apart_into_the_words_that_it_was_made_of() {
 #[test]
 fn one_is_one_and_all_else_is_many() {
     assert_eq!(counted(1, "game"), "1 game");
+    let two = |one: &str| counted(2, one);
+    assert_eq!(
+        [two("process"), two("trajectory"), two("key")],
+        ["2 processes", "2 trajectories", "2 keys"]
+    );
     assert_eq!((counted(0, "game"), counted(2, "game")), ("0 games".into(), "2 games".into()));
 }
 

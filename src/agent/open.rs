@@ -230,10 +230,20 @@ pub fn check(store: &Store, name: Option<&str>, suite: Option<&str>) -> Result<(
     Ok(())
 }
 
-/// Who played a trajectory, where that is a mind that can be asked here.
-pub fn played_by<'a>(store: &Store, trajectory: &'a Trajectory) -> Option<&'a str> {
-    let actor = Some(trajectory.actor.as_str()).filter(|actor| !actor.is_empty());
-    actor.filter(|actor| check(store, Some(actor), None).is_ok())
+/// Who played a trajectory, where that is a mind that can be asked here; else who is nearest to it: of
+/// a run's weights that were not kept its nearest checkpoint, or what the run started from.
+pub fn played_by(store: &Store, trajectory: &Trajectory) -> Option<String> {
+    let actor = trajectory.actor.as_str();
+    let is_there = |name: &str| !name.is_empty() && check(store, Some(name), None).is_ok();
+    if is_there(actor) {
+        return Some(actor.to_string());
+    }
+    let (run, step) = actor.strip_prefix("run ")?.split_once(" step ")?;
+    let (run, step): (i64, u64) = (run.parse().ok()?, step.parse().ok()?);
+    let kept = store.checkpoints().ok()?.into_iter().filter(|saved| saved.run == run);
+    let nearest = kept.min_by_key(|saved| saved.step.abs_diff(step));
+    let start = || store.run(run).ok().map(|row| row.start).filter(|start| is_there(start));
+    nearest.map(|saved| saved.name()).or_else(start)
 }
 
 /// One mind.

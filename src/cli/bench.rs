@@ -5,6 +5,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use super::noise::NoiseBench;
 use super::out::tell;
 use super::{Common, SuiteArgs, interruptible, number, real};
 use crate::agent;
@@ -47,6 +48,8 @@ enum BenchCommand {
     Gateway(GatewayBench),
     /// An iteration of reinforcement learning: rollouts, and the update that learns from them
     Rl(RlBench),
+    /// How noisy the gradient of each method of reinforcement learning is, in tokens
+    Noise(NoiseBench),
     /// Many games at once against an endpoint that answers each question in its own time
     Rollouts(RolloutsBench),
 }
@@ -397,6 +400,7 @@ pub fn run(common: &Common, args: BenchArgs) -> Result<()> {
             bench::gateway::run(&options, &cancel)?
         }
         BenchCommand::Rl(args) => rl(common, args)?,
+        BenchCommand::Noise(args) => return args.run(common, rows),
         BenchCommand::Rollouts(RolloutsBench { suite, split, games, at_once, limit, delay_ms }) => {
             let suite = suite.open()?;
             let options = bench::rollouts::Options { split, games, at_once, limit, delay_ms };

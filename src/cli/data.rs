@@ -84,9 +84,10 @@ enum DataCommand {
     /// for another store
     Export(Box<ExportArgs>),
     /// Take in trajectories that `data export --set trajectories` wrote, with alternatives and
-    /// reflections, those of other tools, or all of another data directory
+    /// reflections, those of other tools, or all trajectories of another data directory
     ///
-    /// Another data directory may be collecting meanwhile: what it has is taken, and the rest by doing
+    /// Runs, checkpoints, evaluations and captured calls of another data directory stay there. It may be
+    /// collecting meanwhile: what it has is taken, and the rest by doing
     /// it again. A file is read to its end first and refused as a whole if a line is wrong. What is there
     /// already is left as it is, so a second run goes on where the first was interrupted.
     Import {

@@ -15,6 +15,7 @@ mod labels;
 mod make;
 mod minds;
 mod model;
+mod noise;
 mod out;
 mod person;
 mod plain;

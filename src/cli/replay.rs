@@ -10,12 +10,14 @@ use crate::agent;
 use crate::agent::prompt::rightness;
 use crate::env::open_suite;
 use crate::episode::Play;
-use crate::error::Result;
-use crate::eval::{Chance, blame};
+use crate::error::{Error, Result};
+use crate::eval::{Chance, blame, who_plays_on};
 use crate::formats::transcript::{Transcript, plain};
 use crate::model::team::Priority;
 use crate::store::Told;
-use crate::train::rl::kept::Learnt;
+use crate::text::clean;
+use crate::train::rl::kept::{self, Choice, Learnt, Member, signed};
+use crate::train::rl::now::{Now, now};
 
 /// Arguments of `foretaste replay`.
 #[derive(Debug, Args)]
@@ -29,13 +31,20 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "FORKS", num_args = 0..=1, default_missing_value = "16",
           conflicts_with = "format", value_parser = number::<usize>(1..=10_000))]
     blame: Option<usize>,
-    /// Who plays on (default: who played, where that is a model here, else the newest checkpoint or
-    /// the embedded model)
+    /// Who plays on (default: who played, or the nearest checkpoint of that run, or what it started from;
+    /// else the newest checkpoint or the embedded model)
     #[arg(long, requires = "blame")]
     mind: Option<String>,
     /// Temperature of who plays on
     #[arg(long, default_value_t = 0.4, requires = "blame", value_parser = real(0.0..=100.0))]
     temperature: f64,
+    /// Of a rollout: beside what its choices were worth, the share of each now, of the newest checkpoint of
+    /// the run that learnt from it
+    #[arg(long, conflicts_with_all = ["blame", "format"])]
+    now: bool,
+    /// Of a rollout: its group as a tree, with what each rollout and fork was worth
+    #[arg(long, conflicts_with_all = ["blame", "format", "now"])]
+    group: bool,
     /// The folder of the suite's games, where it needs one
     #[arg(long, value_name = "DIR", requires = "blame")]
     data: Option<PathBuf>,
@@ -46,13 +55,16 @@ fn whom_to_blame(common: &Common, args: &ReplayArgs, forks: usize) -> Result<()>
     let store = common.store()?;
     let trajectory = store.trajectory(args.id)?;
     let suite = open_suite(&trajectory.suite, args.data.as_deref())?;
-    let mind = args.mind.as_deref().or_else(|| agent::played_by(&store, &trajectory));
+    let mind = args.mind.clone().or_else(|| agent::played_by(&store, &trajectory));
     let name = Some(trajectory.suite.as_str());
-    let mut agent = agent::open(&store, mind, name, Priority::Interactive)?;
+    let mut agent = agent::open(&store, mind.as_deref(), name, Priority::Interactive)?;
+    out::tell(&who_plays_on(&agent.name(), forks, &trajectory.actor));
     let play = Play { temperature: args.temperature, seed: 1, ..Play::default() };
     let (out, mut live) = (common.out(), common.out());
     let control = interruptible()?;
-    let mut each = |chance: &Chance, progress| {
+    let mut each = |chance: Option<&Chance>, progress| {
+        live.progress(&progress);
+        let Some(chance) = chance else { return };
         let Chance { t, won, n, interval: (low, high) } = chance;
         out.line(&json!(chance), || {
             let before = t.checked_sub(1).and_then(|t| trajectory.steps.get(t));
@@ -63,7 +75,6 @@ fn whom_to_blame(common: &Common, args: &ReplayArgs, forks: usize) -> Result<()>
                 100.0 * high
             )
         });
-        live.progress(&progress);
     };
     let found =
         blame(suite.as_ref(), &trajectory, agent.as_mut(), (forks, play), &control, &mut each)?;
@@ -83,20 +94,69 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
         out::page(&transcript.tell(&told));
         return Ok(());
     }
-    let learnt = store.rollout_of(args.id)?.map(|row| Learnt::read(&row)).transpose()?;
+    let kept = store.rollout_of(args.id)?;
+    if kept.is_none() && (args.now || args.group) {
+        return Err(Error::new(format!("no run has learnt from trajectory {}", args.id))
+            .hint("rollouts that were learnt from: foretaste data list rollouts"));
+    }
+    if let (Some(of), true) = (&kept, args.group) {
+        kept::read(&store, of.run, of.step, of.group)?.members().iter().for_each(|one| {
+            out.line(&json!(one), || member(one));
+        });
+        return Ok(());
+    }
+    let asked = kept.as_ref().filter(|_| args.now);
+    let cancel = interruptible()?.cancel;
+    let asked = asked.map(|of| now(&store, of, &told.trajectory, &cancel)).transpose()?;
+    let learnt = kept.map(|row| Learnt::read(&row)).transpose()?;
     for t in 0..=told.trajectory.steps.len() {
         let choice = learnt.as_ref().and_then(|learnt| learnt.choices.get(t));
         let mut row = row(&told, t);
         if let Some(choice) = choice {
             row["learnt"] = json!(choice);
         }
+        if let Some(Now { policy, shares }) = &asked {
+            row["now"] = json!({"policy": policy, "shares": shares.get(t)});
+        }
         out.line(&row, || {
             let worth = choice.and_then(|choice| choice.advantage);
-            let worth = worth.map_or_else(String::new, |a| format!("\nlearnt: A {a:+.2}\n"));
-            plain(&told, t).trim_matches('\n').to_string() + &worth + "\n"
+            let worth = worth.map_or_else(String::new, |a| format!("\nlearnt: A {}\n", signed(a)));
+            let now = asked.as_ref().zip(choice).and_then(|(now, choice)| shares(now, choice, t));
+            plain(&told, t).trim_matches('\n').to_string()
+                + &worth
+                + &now.unwrap_or_default()
+                + "\n"
         });
     }
     Ok(())
+}
+
+/// The share of a choice then and now.
+fn shares(now: &Now, choice: &Choice, t: usize) -> Option<String> {
+    let (then, after) = (choice.share()?, now.shares.get(t)?.get(choice.chosen)?);
+    let policy = &now.policy;
+    Some(format!(
+        "share: {:.0} % when it was drawn, {:.0} % of {policy}\n",
+        100.0 * then,
+        100.0 * after
+    ))
+}
+
+/// A rollout of a group in a line.
+fn member(one: &Member) -> String {
+    let branch = one.fork.map_or_else(|| "start".into(), |(_, at)| format!("  └ step {}", at + 1));
+    let won = if one.success { "won" } else { "lost" };
+    let worth = one.advantage.map_or_else(|| "–".into(), signed);
+    let left = one.left.as_ref().map_or_else(String::new, |left| {
+        let worth = left.advantage.map_or_else(|| "–".into(), signed);
+        format!(" (where it left: {}, A {worth})", clean(&left.action))
+    });
+    format!(
+        "{:>6}  {branch:<12} {won:<4} {:>3} steps  A {worth:>5}  {}{left}",
+        one.trajectory,
+        one.steps,
+        clean(&one.action)
+    )
 }
 
 /// A state for programs: the step that led there, what was expected of it, what was seen, what else

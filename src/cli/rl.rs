@@ -22,10 +22,11 @@ pub struct RlArgs {
     /// Of rl: steps of an episode at most (default: 30)
     #[arg(long, value_name = "N", value_parser = number::<usize>(1..=10_000))]
     limit: Option<usize>,
-    /// Of rl: what a step later counts less (default: 0.95)
+    /// Of rl: what a step later counts less, of gigpo (default: 0.95), vine-ppo, tree, forks (default: 1)
     #[arg(long, value_parser = real(0.0..=1.0))]
     gamma: Option<f64>,
-    /// Of rl: how far a probability may go down and up within an update (default: the method's)
+    /// Of rl: how far a probability may go down and up within an update of several passes (default: the
+    /// method's)
     #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], value_parser = real(0.0..=100.0))]
     ratio: Option<Vec<f64>>,
     /// Of rl: what the distance from the start counts, k3 (default: the method's)
@@ -46,7 +47,7 @@ pub struct RlArgs {
     /// Of rl: actions, or continuations, at such a state (default: 3)
     #[arg(long, value_name = "N", value_parser = number::<usize>(1..=1000))]
     width: Option<usize>,
-    /// Of rl: end once so many tokens were sampled and trained on
+    /// Of rl: end once so many tokens were sampled, trained on, and with --kl read by the start
     #[arg(long, value_name = "N", value_parser = number::<u64>(1..=100_000_000_000))]
     tokens: Option<u64>,
     /// Of rl: games of the suite's split for evaluation that every validation plays (default: 40)
@@ -97,6 +98,27 @@ impl RlArgs {
         }
         let method = if self.captured.is_some() { Method::Grpo } else { Method::Forks };
         let usual = Rl::new(self.method.unwrap_or(method));
+        let plays_on = usual.method.forks();
+        let several = self.captured.is_some() || self.passes.is_some_and(|passes| passes > 1);
+        let idle = [
+            (self.forks.is_some() && !plays_on, "--forks", "of methods that fork"),
+            (self.width.is_some() && !plays_on, "--width", "of methods that fork"),
+            (
+                self.gamma.is_some() && usual.method.discount().is_none(),
+                "--gamma",
+                "of methods that count what comes after a state: gigpo, vine-ppo, tree, forks",
+            ),
+            (
+                self.ratio.is_some() && !several,
+                "--ratio",
+                "of several --passes: in the first nothing has moved, and every ratio is 1",
+            ),
+        ];
+        if let Some((_, flag, of)) = idle.iter().find(|(idle, ..)| *idle) {
+            let method = usual.method.as_str();
+            return Err(Error::usage(format!("{flag} means nothing for this run of {method}"))
+                .hint(format!("it is {of}")));
+        }
         let clip = self.ratio.map_or(usual.clip, |ratio| (ratio[0], ratio[1]));
         Ok(Some(Rl {
             group: self.group.unwrap_or(usual.group),

@@ -87,7 +87,7 @@ pub struct TrainArgs {
     /// Megabytes that the run may take (default: what the machine has free)
     #[arg(long, value_name = "MB")]
     memory_limit: Option<u64>,
-    /// Updates between checkpoints (default: a quarter of the run, at least 25)
+    /// Updates between checkpoints (default: a quarter of the run, at least 25, of rl 10)
     #[arg(long, value_parser = number::<u64>(1..=u64::MAX))]
     save_every: Option<u64>,
     /// Updates between validations on what is held out (default: at every checkpoint)
@@ -125,6 +125,8 @@ impl TrainArgs {
         let objective = Objective::from_name(objective)?;
         let usual = Plan::new(objective, self.steps, self.seed);
         let (torchrun, device) = self.engine.settings()?;
+        let rl = self.rl.settings(objective)?;
+        let by_tokens = rl.as_ref().is_some_and(|rl| rl.tokens.is_some());
         Ok(Plan {
             epochs: self.epochs,
             batch: self.batch,
@@ -132,7 +134,7 @@ impl TrainArgs {
                 Objective::Rl => 1e-4,
                 _ => 5e-4,
             }),
-            tuning: Tuning::from(&self.tuning),
+            tuning: self.tuning.tuning(by_tokens),
             workers: self.workers,
             data: self.data.criteria("train"),
             lora: self.lora,
@@ -150,7 +152,7 @@ impl TrainArgs {
             shuffled: self.shuffled,
             alternatives_only: self.alternatives_only,
             keep_all: self.keep_all,
-            rl: self.rl.settings(objective)?,
+            rl,
             torchrun,
             device,
             beta: self.beta.or(usual.beta),
@@ -162,12 +164,12 @@ impl TrainArgs {
 /// How fast weights are changed.
 #[derive(Debug, Args)]
 struct TuningArgs {
-    /// How the rate falls after its warm-up
-    #[arg(long, value_enum, default_value_t = Schedule::Cosine)]
-    schedule: Schedule,
-    /// Share of a stage's updates over which the rate rises
-    #[arg(long, default_value_t = Tuning::default().warmup, value_name = "SHARE")]
-    warmup: f64,
+    /// How the rate falls after its warm-up (default: cosine; with --tokens, constant)
+    #[arg(long, value_enum)]
+    schedule: Option<Schedule>,
+    /// Share of a stage's updates over which the rate rises (default: 0.05; with --tokens, 0)
+    #[arg(long, value_name = "SHARE")]
+    warmup: Option<f64>,
     /// What the rate falls to, as a share of its peak
     #[arg(long, default_value_t = Tuning::default().floor, value_name = "SHARE")]
     floor: f64,
@@ -179,10 +181,15 @@ struct TuningArgs {
     clip: f64,
 }
 
-impl From<&TuningArgs> for Tuning {
-    fn from(args: &TuningArgs) -> Self {
-        let TuningArgs { schedule, warmup, floor, decay, clip } = *args;
-        Self { schedule, warmup, floor, decay, clip }
+impl TuningArgs {
+    /// Of a run that ends by its tokens nobody knows how many updates it makes: a share of those that
+    /// it might make would be all of the run.
+    fn tuning(&self, by_tokens: bool) -> Tuning {
+        let Self { schedule, warmup, floor, decay, clip } = *self;
+        let usual = if by_tokens { Tuning::steady() } else { Tuning::default() };
+        let (schedule, warmup) =
+            (schedule.unwrap_or(usual.schedule), warmup.unwrap_or(usual.warmup));
+        Tuning { schedule, warmup, floor, decay, clip }
     }
 }
 

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
-pub use blame::{Blame, Chance, blame};
+pub use blame::{Blame, Chance, blame, who_plays_on};
 pub use failures::Failure;
 pub use foresight::{Foresight, Part, foresight};
 pub use paired::{Paired, paired};

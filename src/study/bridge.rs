@@ -11,7 +11,7 @@ use crate::train::rl::{Method, Rl};
 pub struct Bridge {
     /// How a choice's worth is estimated.
     pub method: Method,
-    /// Tokens after which it ends, sampled and trained on: the same for every arm and method.
+    /// Tokens after which it ends, sampled, trained on and read by the start: the same for every arm and method.
     pub tokens: u64,
     /// The learning rate, which does not fall.
     pub rate: f64,

@@ -9,7 +9,7 @@ use crate::agent::template::Rationale;
 use crate::experience::ANSWERS;
 use crate::model::step::Products;
 use crate::selection::{Criteria, Share};
-use crate::train::{Objective, Plan, Schedule, Tuning};
+use crate::train::{Objective, Plan, Tuning};
 
 /// Updates of reinforcement learning at most, which ends by its tokens.
 const MOST: u64 = 1_000_000;
@@ -84,9 +84,7 @@ impl Cell {
         Plan {
             batch: bridge.tasks,
             rate: bridge.rate,
-            // A warm-up is a share of the updates, and how many there will be nobody knows: of the most
-            // that may be, it would be all of the run.
-            tuning: Tuning { schedule: Schedule::Constant, warmup: 0.0, ..usual.tuning },
+            tuning: Tuning::steady(),
             rl: Some(bridge.settings()),
             data: Criteria {
                 suite: Some(suite.clone()),

@@ -164,6 +164,10 @@ pub(super) fn train(
             json!(store.latest_checkpoint(run)?.and_then(|last| last.digest))
         }
     };
+    if let Some(bridge) = &cell.rl {
+        // All of them: what a program takes where nothing is said may be another tomorrow.
+        result["rl"] = json!(bridge.settings());
+    }
     result["weights"] = json!(store.latest_checkpoint(Some(run))?.and_then(|last| last.digest));
     Ok(result)
 }

@@ -168,7 +168,7 @@ impl Local<'_> {
                 };
                 let (measured, sums) =
                     update.run(&mut self.weights, &mut self.optimiser, team, cancel)?;
-                self.realised.add(&sums, batch.sampled);
+                self.realised.add(&sums, batch.computed);
                 metrics = measured;
                 kept.extend(batch.kept);
                 Ok(())
@@ -215,10 +215,10 @@ impl Realised {
         Ok(Self { computed: last(TOKENS)?, unique: last("tokens_unique")?, targets })
     }
 
-    /// What an update computed, and what was sampled for it.
-    pub fn add(&mut self, sums: &Sums, sampled: usize) {
+    /// What an update computed, and what was computed in making its batch.
+    pub fn add(&mut self, sums: &Sums, before: usize) {
         self.unique += sums.unique as f64;
-        self.made((sums.computed + sampled) as f64, sums.counts);
+        self.made((sums.computed + before) as f64, sums.counts);
     }
 
     /// An update of so many tokens and targets, by kind.

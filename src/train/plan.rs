@@ -417,7 +417,9 @@ impl Plan {
 
     /// Updates between checkpoints in a run of so many.
     pub fn save_interval(&self, updates: u64) -> u64 {
-        self.save_every.unwrap_or((updates / 4).max(25))
+        // An update that plays takes seconds.
+        let least = if self.rl.is_some() { 10 } else { 25 };
+        self.save_every.unwrap_or((updates / 4).max(least))
     }
 }
 

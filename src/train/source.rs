@@ -20,8 +20,9 @@ pub struct Batch {
     /// What was measured in making it, by name. A `loss` among it is what is optimised: the trees'
     /// own then only have its gradient.
     pub measured: Metrics,
-    /// Tokens that were computed in sampling it.
-    pub sampled: usize,
+    /// Tokens that were computed in making it: what was sampled, and what other weights, or these in
+    /// later passes, were asked about.
+    pub computed: usize,
     /// Rollouts that are kept to be looked at.
     pub kept: Vec<KeptGroup>,
 }
@@ -43,7 +44,7 @@ impl Batch {
     pub fn mean(trees: Vec<Example>) -> Self {
         let weight: f64 = trees.iter().map(|example| example.tree.weight()).sum();
         let (normaliser, measured, kept) = (weight.max(1.0), Vec::new(), Vec::new());
-        Self { trees, normaliser, measured, sampled: 0, kept }
+        Self { trees, normaliser, measured, computed: 0, kept }
     }
 }
 

@@ -55,6 +55,11 @@ impl Default for Tuning {
 }
 
 impl Tuning {
+    /// One rate from the first update to the last, whenever that is.
+    pub fn steady() -> Self {
+        Self { schedule: Schedule::Constant, warmup: 0.0, ..Self::default() }
+    }
+
     /// Refuses numbers that mean nothing.
     pub fn check(&self) -> Result<()> {
         let Self { warmup, floor, decay, clip, schedule } = *self;

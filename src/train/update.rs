@@ -22,7 +22,8 @@ pub type Metrics = Vec<(String, f64)>;
 /// Sums over some trees.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
-    grads: Buffers,
+    /// Gradients, where they were asked for.
+    pub grads: Buffers,
     /// Nats, tokens and weight of each kind of [`TARGETS`].
     nats: [f64; 4],
     pub counts: [f64; 4],

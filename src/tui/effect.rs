@@ -345,6 +345,8 @@ pub enum JobKind {
     Study,
     /// A trajectory being played on from each of its states.
     Blame,
+    /// A run's policy being asked what it would do now.
+    Policy,
     /// The gateway, as long as it listens.
     Gateway,
 }
@@ -427,4 +429,6 @@ pub enum JobCmd {
     Gateway,
     /// Find out where a trajectory was lost; under way it is stopped.
     Blame(i64),
+    /// Ask what the policy that learnt from a rollout would do now.
+    Policy(i64),
 }

@@ -99,9 +99,10 @@ impl Intake {
 impl Record {
     fn identity(&self) -> Identity {
         let tr = &self.trajectory;
-        let actions: Vec<&str> = tr.steps.iter().map(|step| step.action.as_str()).collect();
-        [&tr.suite, &tr.task_id, tr.purpose.as_str(), &tr.actor, &actions.join("\n")]
-            .map(str::to_string)
+        // With their lengths: an action of two lines is not two actions.
+        let actions: String =
+            tr.steps.iter().map(|step| format!("{}:{}", step.action.len(), step.action)).collect();
+        [&tr.suite, &tr.task_id, tr.purpose.as_str(), &tr.actor, &actions].map(str::to_string)
     }
 }
 
@@ -110,8 +111,8 @@ impl Store {
     /// then of those that were deleted, without.
     fn identities(&self) -> Result<HashMap<Identity, VecDeque<Option<i64>>>> {
         let mut rows = self.db.prepare(
-            "SELECT suite, task_id, purpose, actor, coalesce((SELECT group_concat(action, \
-             char(10)) FROM \
+            "SELECT suite, task_id, purpose, actor, coalesce((SELECT group_concat( \
+             length(CAST(action AS BLOB)) || ':' || action, '') FROM \
              (SELECT action FROM steps WHERE trajectory = j.id ORDER BY t)), ''), \
              iif(deleted, NULL, id) FROM trajectories j WHERE purpose <> 'evaluation' ORDER BY deleted, id",
         )?;

@@ -235,3 +235,33 @@ fn a_flag_comes_over_once_also_where_another_text_stands() {
     carried(&from, &to);
     assert_eq!(flags(&to), 1, "not a second time");
 }
+
+#[test]
+fn an_action_of_two_lines_is_not_two_actions() {
+    let (_dir, from) = collected(1);
+    let game = from.trajectory(1).unwrap();
+    let one = |actions: &[&str]| {
+        let mut trajectory = Trajectory { task_id: "x1".into(), ..game.clone() };
+        let step = trajectory.steps.remove(0);
+        let act =
+            |action: &&str| crate::experience::Step { action: (*action).into(), ..step.clone() };
+        trajectory.steps = actions.iter().map(act).collect();
+        Record {
+            trajectory,
+            branches: Vec::new(),
+            pools: Vec::new(),
+            reflections: Vec::new(),
+            predictions: Vec::new(),
+            thoughts: Vec::new(),
+            origin: None,
+        }
+    };
+    let all = [&["a\nb"][..], &["a", "b"], &["1:a1:b"], &["a", "b"]].map(one);
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let read = || all.iter().cloned().map(Ok);
+    let first = store.take_in(read(), true, &mut |_| Ok(())).unwrap();
+    assert_eq!((first.trajectories, first.known), (4, 0), "the last is a second time the same");
+    let again = store.take_in(read(), true, &mut |_| Ok(())).unwrap();
+    assert_eq!((again.trajectories, again.known), (0, 4));
+}

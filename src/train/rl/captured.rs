@@ -350,7 +350,9 @@ impl Source for Again<'_> {
             measured.push(("kl".into(), found.kl / ratios));
         }
         let kept = if pass == 0 { kept(&groups, &terms, self.rl.kept) } else { Vec::new() };
-        Ok(Batch { trees, normaliser: 1.0, measured, sampled: 0, kept })
+        let size: usize = examples.iter().map(|example| example.tree.len()).sum();
+        let computed = if start.is_some() { 2 * size } else { size };
+        Ok(Batch { trees, normaliser: 1.0, measured, computed, kept })
     }
 
     fn held_out(&self) -> &[Example] {

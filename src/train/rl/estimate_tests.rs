@@ -133,6 +133,71 @@ fn methods_that_claim_it_are_unbiased_over_ten_thousand_draws() {
     }
 }
 
+/// A world that one comes back in: the first action changes nothing, the second wins, and there are
+/// five steps. `J = 1 - (1 - p)^5`.
+fn coming_back(rng: &mut Rng, p: f64, from: usize, given: Option<usize>) -> Vec<Visit> {
+    const STEPS: usize = 5;
+    let mut visits = Vec::new();
+    for t in from..STEPS {
+        let chosen = given.filter(|_| t == from).unwrap_or_else(|| usize::from(rng.unit() < p));
+        let logs = vec![(1.0 - p).ln(), p.ln()];
+        visits.push(Visit { state: 7, logs, chosen, reward: chosen as f64, ..Visit::default() });
+        if chosen == 1 {
+            break;
+        }
+    }
+    visits
+}
+
+#[test]
+fn states_that_come_back_bias_nothing() {
+    const DRAWS: usize = 10_000;
+    for (p, method) in [0.2, 0.4]
+        .into_iter()
+        .flat_map(|p| [Method::Rloo, Method::VinePpo, Method::Tree, Method::Forks].map(|m| (p, m)))
+    {
+        let width = if method == Method::Forks { 2 } else { 3 };
+        let rl = Rl { limit: 5, forks: 2, width, ..Rl::new(method) };
+        let mut rng = Rng::new(11);
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for _ in 0..DRAWS {
+            let mut group: Vec<Rollout> =
+                (0..3).map(|_| rollout(coming_back(&mut rng, p, 0, None), None)).collect();
+            for of in 0..if method.forks() { group.len() } else { 0 } {
+                for at in places(&rl, &group[of].clone(), &mut rng) {
+                    let given = method == Method::Forks;
+                    let other = 1 - group[of].visits[at].chosen;
+                    for _ in 1..rl.width {
+                        let mut visits = group[of].visits[..at].to_vec();
+                        visits.extend(coming_back(&mut rng, p, at, given.then_some(other)));
+                        group.push(rollout(visits, Some(Fork { of, at, given })));
+                    }
+                }
+            }
+            let how = Estimator { method, gamma: rl.gamma, limit: rl.limit, holds: false };
+            let part: f64 = how
+                .terms(&[group])
+                .into_iter()
+                .flatten()
+                .map(|term| {
+                    let of_log = if term.action == 1 { 1.0 - p } else { -p };
+                    term.scale * term.advantage * of_log * rl.limit as f64
+                })
+                .sum();
+            sum += part;
+            squares += part * part;
+        }
+        let n = DRAWS as f64;
+        let mean = sum / n;
+        let error = ((squares / n - mean * mean) / n).sqrt();
+        let known = 5.0 * p * (1.0 - p).powi(5);
+        assert!(
+            (mean - known).abs() < 4.0 * error,
+            "{method:?} {p}: {mean} ± {error}, not {known}"
+        );
+    }
+}
+
 #[test]
 fn what_forks_cost_in_noise_is_said() {
     // At as many steps the episodes' own estimate, relative to its mean: neither is better by nature.

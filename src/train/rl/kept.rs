@@ -122,6 +122,33 @@ pub struct Member {
     pub worth: f64,
     /// What its first own choice was worth beside others, where that was learnt.
     pub advantage: Option<f64>,
+    /// The share of that choice in what the policy might have done there.
+    pub share: Option<f32>,
+    /// Of a fork, what the rollout that it left did there.
+    pub left: Option<Left>,
+}
+
+/// What a rollout did where another left it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Left {
+    /// Its action.
+    pub action: String,
+    /// The action's share.
+    pub share: Option<f32>,
+    /// What it was worth beside the others there.
+    pub advantage: Option<f64>,
+}
+
+/// An advantage with its sign; what rounds to nothing has none that could be read as a loss.
+pub fn signed(advantage: f64) -> String {
+    format!("{:+.2}", (advantage * 100.0).round() / 100.0 + 0.0)
+}
+
+impl Choice {
+    /// The share of what was chosen; none where it was written.
+    pub fn share(&self) -> Option<f32> {
+        self.shares.get(self.chosen).copied()
+    }
 }
 
 impl GroupView {
@@ -140,6 +167,13 @@ impl GroupView {
                     .find(|(action, _)| Some(*action) == choice.map(|c| c.chosen))?;
                 Some(*advantage)
             };
+            let left = || {
+                let (of, at, _) = learnt.fork?;
+                let (whole, there) = self.rollouts.get(of)?;
+                let (step, own) = (whole.steps.get(at)?, there.choices.get(at)?);
+                let (action, share) = (step.action.clone(), own.share());
+                Some(Left { action, share, advantage: own.advantage })
+            };
             Member {
                 trajectory: trajectory.id,
                 fork: learnt.fork.map(|(of, at, _)| (of, at)),
@@ -148,6 +182,8 @@ impl GroupView {
                 success: trajectory.success(),
                 worth: trajectory.reward(),
                 advantage: choice.and_then(|choice| choice.advantage).or_else(compared),
+                share: choice.and_then(Choice::share),
+                left: left(),
             }
         };
         let all: Vec<Member> = self.rollouts.iter().map(|(tr, learnt)| of(tr, learnt)).collect();

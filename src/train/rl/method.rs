@@ -31,17 +31,18 @@ pub enum Method {
     Gigpo,
     /// `A_t = r_t + γ V(s_{t+1}) - V(s_t)` with `V` the mean of fresh rollouts from a fork
     /// (VinePPO, 2410.01679). Where not every state is forked, of the steps between two forks
-    /// together (SPO). Unbiased.
+    /// together (SPO). Unbiased at `γ = 1`.
     VinePpo,
     /// A child of a fork against the mean of its siblings, each worth the mean of what its own
     /// children are worth, a leaf what it came to (TreeRPO, Tree-GRPO 2509.21240); the rollouts themselves are siblings at the root.
     Tree,
     /// Ours: at a fork `M` *distinct* actions, drawn without replacement, are each played on; `Q` is
-    /// pooled over all steps that did this in this exact state, `V = Σ π̃ Q` over these actions, and
+    /// pooled over all that did this in this exact state at this step, `V = Σ π̃ Q` over these actions, and
     /// the gradient is that of all of them, `Σ π̃ (Q - V) ∇ log π`: no draw of an action is noise in
-    /// it, and the episode's term, RLOO's elsewhere, is left out there. Unbiased where a fork covers
-    /// the list. In a state without a fork that `n` others met, `R_t` less their mean stands with
-    /// `n / (n + 2)` beside the episode's term with the rest.
+    /// it, and the episode's term, elsewhere `R_t` less the mean of the other rollouts, is left out
+    /// there. Unbiased at `γ = 1` where a fork covers the list. In a state without a fork that `n`
+    /// others met at this step, `R_t` less their mean stands with `n / (n + 2)` beside the episode's
+    /// term with the rest.
     Forks,
 }
 
@@ -105,6 +106,16 @@ impl Method {
             Self::Gigpo => ((0.2, 0.2), 0.01),
             Self::Dapo | Self::Forks => ((0.2, 0.28), 0.0),
             _ => ((0.2, 0.2), 0.0),
+        }
+    }
+
+    /// What a step later is worth less, of methods that count what comes after a state. GiGPO's as
+    /// published; at 1 the others are the gradient of success, without bias where they claim it.
+    pub fn discount(self) -> Option<f64> {
+        match self {
+            Self::Gigpo => Some(0.95),
+            Self::VinePpo | Self::Tree | Self::Forks => Some(1.0),
+            _ => None,
         }
     }
 

@@ -7,9 +7,12 @@
 
 pub mod alerts;
 pub mod captured;
+mod credit;
 pub mod estimate;
 pub mod kept;
 mod method;
+pub mod noise;
+pub mod now;
 pub mod sample;
 pub mod source;
 pub mod timed;
@@ -38,7 +41,7 @@ pub struct Rl {
     pub group: usize,
     /// Steps of an episode at most, or fewer where the world says so.
     pub limit: usize,
-    /// What a step later is worth less, where a method counts what comes after a state.
+    /// What a step later is worth less, where a method counts what comes after a state; 1 elsewhere.
     pub gamma: f64,
     /// How far an action's probability may go down and up before its gradient ends: the ratio of
     /// new to old stays in `[1 - low, 1 + high]`.
@@ -55,7 +58,7 @@ pub struct Rl {
     pub forks: usize,
     /// Continuations at such a state: distinct actions where it compares those.
     pub width: usize,
-    /// Tokens after which the run ends, sampled and trained on; none is all of its updates.
+    /// Tokens after which the run ends: sampled, trained on, and read by the start; none is all of its updates.
     pub tokens: Option<u64>,
     /// Games of another split that are played at every validation.
     pub validation: usize,
@@ -78,7 +81,7 @@ impl Rl {
             method,
             group,
             limit: 30,
-            gamma: 0.95,
+            gamma: method.discount().unwrap_or(1.0),
             clip,
             kl,
             temperature: 1.0,

@@ -57,6 +57,14 @@ struct UnderWay {
     tokens: usize,
 }
 
+impl UnderWay {
+    /// Whether actions were written, and not chosen from a list.
+    fn has_written(&self) -> bool {
+        let visits = self.trees.iter().flat_map(|tree| &tree.rollouts).flat_map(|one| &one.visits);
+        visits.into_iter().any(|visit| visit.logs.is_empty())
+    }
+}
+
 /// A group's tree with all that is asked of it.
 struct Tree {
     grown: Grown,
@@ -277,20 +285,25 @@ impl Source for Playing<'_> {
     }
 
     fn batch(&mut self, _: usize, update: u64, pass: usize, weights: &Trainable) -> Result<Batch> {
+        let mut computed = 0;
         if pass == 0 {
             // Worlds are led, and trees written, under the run's cancel.
             let mut fresh = budget::under(&self.control.cancel, || self.sampled(update, weights))?;
+            computed += fresh.tokens;
             if let Some(start) = &self.start {
                 let costs = self.costs(&fresh.trees, start.net())?;
                 fresh.trees.iter_mut().zip(costs).for_each(|(tree, of)| tree.start = Some(of));
+                computed += fresh.tokens;
             }
             self.under_way = Some(fresh);
         }
         let now = self.under_way.take().filter(|now| now.update == update);
         let mut now = now.ok_or_else(|| Error::new("an update's second pass before its first"))?;
-        // One pass goes by the probabilities that were drawn by; of several each asks the weights.
-        let asks = self.rl.passes > 1 || self.start.is_some();
+        // One pass over lists goes by the probabilities that were drawn by; of several each asks the
+        // weights, and so does the distance from the start of what was written.
+        let asks = self.rl.passes > 1 || self.start.is_some() && now.has_written();
         let new = if asks { Some(self.costs(&now.trees, weights.net())?) } else { None };
+        computed += if asks { now.tokens } else { 0 };
         let how = How { clip: self.rl.clip, kl: self.rl.kl, temperature: self.rl.temperature };
         let mut found = Sums::default();
         let mut trees = Vec::new();
@@ -317,10 +330,9 @@ impl Source for Playing<'_> {
         if found.lost > 0 {
             measured.push(("too_long".into(), found.lost as f64));
         }
-        let sampled = if pass == 0 { now.tokens } else { 0 };
         let kept = if pass == 0 { kept(&now, self.rl.kept) } else { Vec::new() };
         self.under_way = Some(now);
-        Ok(Batch { trees, normaliser: 1.0, measured, sampled, kept })
+        Ok(Batch { trees, normaliser: 1.0, measured, computed, kept })
     }
 
     fn held_out(&self) -> &[Example] {

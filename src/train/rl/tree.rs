@@ -163,7 +163,7 @@ impl Sums {
 /// the run. Nothing known of it now is: as it acted.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Known<'a> {
-    /// What tokens cost the policy that acted, where actions are written.
+    /// What tokens cost the policy that acted, where it was asked; else what it drew by stands.
     pub old: Option<&'a Costs>,
     /// What they cost now.
     pub new: Option<&'a Costs>,
@@ -213,10 +213,13 @@ impl Grown {
                 }
                 continue;
             }
-            let new = known.new.map(|costs| logs(actions, costs, how.temperature));
-            let new = new.as_deref().unwrap_or(&visit.logs);
-            let start = known.start.map(|costs| logs(actions, costs, how.temperature)[term.action]);
-            let own = (visit.logs[term.action], new[term.action], start);
+            let asked = |costs: &Costs| logs(actions, costs, how.temperature);
+            // What is asked is compared with what was asked: playing rounds otherwise.
+            let (old, new) = (known.old.map(asked), known.new.map(asked));
+            let old = old.as_deref().unwrap_or(&visit.logs);
+            let new = new.as_deref().unwrap_or(old);
+            let start = known.start.map(|costs| asked(costs)[term.action]);
+            let own = (old[term.action], new[term.action], start);
             let weight = surrogate(term, own, how, &mut sums) / how.temperature;
             for (b, nodes) in actions.iter().enumerate() {
                 let is_it = if b == term.action { 1.0 } else { 0.0 };

@@ -237,7 +237,7 @@ impl<'a> Torchrun<'a> {
 }
 
 /// The last line that names an error, of a process and not of torchrun about it; else the last line.
-fn reason(text: &str) -> Option<&str> {
+fn reason(text: &str) -> Option<String> {
     let names = |line: &&str| {
         let line = line.trim();
         // `[rank0]: ` stands before what a process writes.
@@ -249,7 +249,24 @@ fn reason(text: &str) -> Option<&str> {
     };
     let lines = || text.lines().rev();
     let last = || lines().find(|line| !line.trim().is_empty());
-    lines().find(names).or_else(last).map(str::trim)
+    let owned = |line: &str| line.trim().to_string();
+    lines().find(names).map(owned).or_else(|| killed(text)).or_else(|| last().map(owned))
+}
+
+/// Which process a signal ended, as torchrun says it: that one wrote no error of its own.
+fn killed(text: &str) -> Option<String> {
+    let of = |line: &str, name: &str| {
+        let (known, value) = line.split_once(" : ")?;
+        (known.trim() == name).then(|| value.trim().to_string())
+    };
+    let mut rank = None;
+    for line in text.lines() {
+        rank = of(line, "rank").or(rank);
+        if let Some(why) = of(line, "traceback").filter(|why| why.starts_with("Signal ")) {
+            return Some(format!("rank {}: {why}", rank.unwrap_or_else(|| "?".into())));
+        }
+    }
+    None
 }
 
 impl Engine for Torchrun<'_> {
@@ -328,8 +345,12 @@ mod tests {
     fn the_reason_is_a_processes_own() {
         let text = "Loading\n[rank1]: Traceback\n[rank1]: ValueError: no such thing\nW1 Sending\n\
                     torch.distributed.elastic.multiprocessing.errors.ChildFailedError: \n====\n";
-        assert_eq!(reason(text), Some("[rank1]: ValueError: no such thing"));
-        assert_eq!(reason("sh: no python\n\n"), Some("sh: no python"));
-        assert_eq!(reason(""), None);
+        let of = |text: &str| reason(text).unwrap_or_default();
+        assert_eq!(of(text), "[rank1]: ValueError: no such thing");
+        assert_eq!(of("sh: no python\n\n"), "sh: no python");
+        assert_eq!(of(""), "");
+        let signal = "[0]:\n  time      : 2026-11-30_08:00:00\n  rank      : 1 (local_rank: 1)\n  \
+                      exitcode  : -9 (pid: 77)\n  traceback : Signal 9 (SIGKILL) received by PID 77\n====\n";
+        assert_eq!(of(signal), "rank 1 (local_rank: 1): Signal 9 (SIGKILL) received by PID 77");
     }
 }

@@ -63,6 +63,7 @@ fn job(command: &JobCmd, place: &Place) -> Vec<Done> {
         JobCmd::Collect(order) => one(collected(order, &suite)),
         JobCmd::Train(plan, start) => one(trained(&train::command(plan, start))),
         JobCmd::Blame(id) => one(format!("replay {id} --blame")),
+        JobCmd::Policy(id) => one(format!("replay {id} --now")),
         JobCmd::Gateway => one("gateway".into()),
         JobCmd::Resume(run) => one(format!("train --resume {run}")),
         JobCmd::Evaluate(order) => {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Mailbox;
 use super::agents::listen;
-use super::blaming::find_blame;
+use super::blaming::{ask_policy, find_blame};
 use super::evaluating::evaluate_all;
 use super::studies::work_at;
 use crate::agent;
@@ -146,6 +146,12 @@ impl Jobs {
                 let mail = self.mail.clone();
                 self.spawn(JobKind::Blame, move |root, suite, control, tell| {
                     find_blame(root, suite, id, control, tell, &mail)
+                });
+            }
+            JobCmd::Policy(id) => {
+                let mail = self.mail.clone();
+                self.spawn(JobKind::Policy, move |root, _, control, _| {
+                    ask_policy(root, id, control, &mail)
                 });
             }
             JobCmd::Gateway => {

@@ -39,6 +39,8 @@ pub enum Act {
     BranchOff,
     /// The group of a rollout.
     Group,
+    /// What the policy would do now.
+    Policy,
     /// Where it was lost.
     Blame,
     /// Mark this trajectory, or see where it parts from the marked one.
@@ -98,11 +100,18 @@ pub const KEYS: &[Key<Act>] = &[
         "of a rollout: its group as a tree; A is what a choice was worth beside others of its state or group",
     ),
     key(
+        "policy",
+        "p",
+        Act::Policy,
+        "",
+        "of a rollout: beside what the policy would have done then what the newest checkpoint of its run would do now",
+    ),
+    key(
         "blame",
         "w",
         Act::Blame,
         "",
-        "where it was lost: who played it (else the newest model) plays on 16 times from every state, at temperature 0.4 (again: stop)",
+        "where it was lost: who played it, or who is nearest to that, plays on 16 times from every state, at temperature 0.4, and 32 times around the step that is suspected (again: stop)",
     ),
     key(
         "export",
@@ -149,7 +158,7 @@ impl State {
             | Act::Blame
             | Act::Export
             | Act::Compare => self.open.is_some(),
-            Act::Group => self.learnt.is_some(),
+            Act::Group | Act::Policy => self.learnt.is_some(),
             _ => true,
         }
     }
@@ -192,6 +201,9 @@ impl State {
                 (Some((id, _)), Some(_)) => vec![Effect::Store(StoreCmd::GroupOf(id))],
                 _ => say("no run has learnt from this trajectory"),
             },
+            Act::Policy => {
+                self.here().map_or_else(Vec::new, |(id, _)| vec![Effect::Job(JobCmd::Policy(id))])
+            }
             Act::Blame => {
                 self.here().map_or_else(Vec::new, |(id, _)| vec![Effect::Job(JobCmd::Blame(id))])
             }

@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::text::{Line, Span};
 
 use crate::text::clean;
-use crate::train::rl::kept::{GroupView, Member};
+use crate::train::rl::kept::{GroupView, Member, signed};
 use crate::tui::keys::selected;
 use crate::tui::theme::{Theme, fit};
 
@@ -81,7 +81,8 @@ fn row(one: &Member, cursor: bool, theme: Theme, width: usize) -> Line<'static> 
     } else {
         (theme.glyph("✗", "x"), theme.bad())
     };
-    let advantage = one.advantage.map_or_else(|| "      –".to_string(), |a| format!("{a:>+7.2}"));
+    let advantage =
+        one.advantage.map_or_else(|| "      –".to_string(), |a| format!("{:>7}", signed(a)));
     let worth = format!(" {:>3} steps  worth {:>5.2}  A{advantage}  ", one.steps, one.worth);
     let branch = one.fork.map_or_else(
         || "start".to_string(),
@@ -89,7 +90,15 @@ fn row(one: &Member, cursor: bool, theme: Theme, width: usize) -> Line<'static> 
     );
     let head = format!("{mark}{branch:<13}");
     let used = head.chars().count() + 2 + worth.chars().count();
-    let action = fit(&clean(&one.action), width.saturating_sub(used));
+    let percent = |share: Option<f32>| {
+        share.map_or_else(String::new, |share| format!(" {:.0} %", 100.0 * share))
+    };
+    let left = one.left.as_ref().map_or_else(String::new, |own| {
+        let worth = own.advantage.map_or_else(String::new, |a| format!(" A {}", signed(a)));
+        format!(" · where it left: {}{}{worth}", own.action, percent(own.share))
+    });
+    let action = format!("{}{}{left}", one.action, percent(one.share));
+    let action = fit(&clean(&action), width.saturating_sub(used));
     Line::from(vec![
         Span::raw(head),
         Span::styled(won, style),
@@ -101,6 +110,7 @@ fn row(one: &Member, cursor: bool, theme: Theme, width: usize) -> Line<'static> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::rl::kept::Left;
     use crate::tui::caps::Caps;
     use crate::tui::theme::Palette;
     use crossterm::event::KeyModifiers;
@@ -116,6 +126,12 @@ mod tests {
             success: trajectory == 1,
             worth: 0.0,
             advantage,
+            share: Some(0.25),
+            left: fork.map(|_| Left {
+                action: "look".into(),
+                share: None,
+                advantage: Some(-0.001),
+            }),
         }
     }
 
@@ -133,6 +149,10 @@ mod tests {
         let lines: Vec<String> =
             group.draw(theme, 100, 5).iter().map(ToString::to_string).collect();
         assert!(lines[0].contains("start") && lines[0].contains("-0.50"), "{lines:?}");
-        assert!(lines[1].contains("step  4") && lines[1].contains("go to shelf 2"), "{lines:?}");
+        assert!(
+            lines[1].contains("step  4") && lines[1].contains("go to shelf 2 25 %"),
+            "{lines:?}"
+        );
+        assert!(lines[1].contains("where it left: look A +0.00"), "{lines:?}");
     }
 }

@@ -20,6 +20,7 @@ use crate::eval::{Blame, Chance};
 use crate::experience::ActionEffect;
 use crate::store::{Listing, Near, Page, Prediction, Told, TrajectorySummary};
 use crate::train::rl::kept::{GroupView, Learnt};
+use crate::train::rl::now::Now;
 use crate::tui::effect::{Effect, Notice, StoreCmd};
 use crate::tui::jobs::Jobs;
 use crate::tui::keys::Direction;
@@ -39,8 +40,12 @@ pub enum Msg {
     Opened(Box<Told>, Option<Box<Learnt>>),
     /// The group that a rollout belongs to.
     Group(i64, Box<GroupView>),
+    /// Who is asked where a trajectory was lost, in a sentence.
+    Asked(i64, String),
     /// How often a mind wins from a state of a trajectory.
     Chance(i64, Chance),
+    /// What the policy that learnt from a rollout would do now.
+    Now(i64, Box<Now>),
     /// Where a trajectory was lost.
     Blamed(Box<Blame>),
 }
@@ -60,6 +65,8 @@ pub struct State {
     pub open: Option<Box<Told>>,
     /// What was learnt from it, of a rollout.
     pub learnt: Option<Box<Learnt>>,
+    /// What the policy that learnt from a rollout would do now, where it was asked.
+    pub now: Option<(i64, Box<Now>)>,
     /// The group over the screen.
     pub group: Option<Group>,
     /// How often a mind wins from the states of a trajectory, as far as that is known.
@@ -186,6 +193,12 @@ impl State {
         self.learnt.as_ref()?.choices.get(t)?.advantage
     }
 
+    /// What the policy would do now in the open rollout, where it was asked.
+    pub fn now(&self) -> Option<&Now> {
+        let (id, now) = self.now.as_ref()?;
+        self.here().filter(|(open, _)| open == id).map(|_| now.as_ref())
+    }
+
     /// How often a mind wins from state `t`, where that was found out.
     pub fn chance(&self, t: usize) -> Option<&Chance> {
         let (id, all) = self.chances.as_ref()?;
@@ -306,15 +319,18 @@ impl State {
                 self.group = Some(Group::new(&view, open));
             }
             Msg::List(..) | Msg::Group(..) => {}
+            Msg::Asked(id, who) => self.verdict = Some((id, usize::MAX, who)),
             Msg::Chance(id, chance) => {
                 let known = self.chances.take().filter(|(of, _)| *of == id && chance.t > 0);
                 let mut all = known.map_or_else(Vec::new, |(_, all)| all);
                 all.push(chance);
                 self.chances = Some((id, all));
             }
+            Msg::Now(id, now) => self.now = Some((id, now)),
             Msg::Blamed(blame) => {
                 let said = blame.in_words();
-                let lost = blame.step.as_ref().map_or(usize::MAX, |step| step.t);
+                let certain = blame.step.as_ref().filter(|step| step.is_certain);
+                let lost = certain.map_or(usize::MAX, |step| step.t);
                 self.verdict = Some((blame.trajectory, lost, said));
                 let here = self.here().is_some_and(|(id, _)| id == blame.trajectory);
                 if let (true, Some(step)) = (here, &blame.step) {

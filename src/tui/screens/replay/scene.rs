@@ -9,7 +9,8 @@ use crate::agent::prompt::{rightness, told as without_place};
 use crate::experience::{Branch, Purpose, Verdict};
 use crate::store::{Standing, Told};
 use crate::text::clean;
-use crate::train::rl::kept::{Choice, Learnt};
+use crate::train::rl::kept::{Choice, Learnt, signed};
+use crate::train::rl::now::Now;
 use crate::tui::page;
 use crate::tui::text::{difference, one_line};
 use crate::tui::theme::Theme;
@@ -27,7 +28,7 @@ struct Scene<'a> {
 
 /// State `t` in lines.
 pub(super) fn lines(
-    (told, learnt): (&Told, Option<&Learnt>),
+    (told, learnt, now): (&Told, Option<&Learnt>, Option<&Now>),
     t: usize,
     theme: Theme,
     width: usize,
@@ -35,7 +36,7 @@ pub(super) fn lines(
     let mut scene = Scene { told, theme, width, lines: Vec::new() };
     scene.arrival(t);
     if let Some(choice) = learnt.and_then(|learnt| learnt.choices.get(t)) {
-        scene.choice(choice, t);
+        scene.choice(choice, t, now);
     }
     scene.others(t);
     told.reflections_at(t).for_each(|reflection| scene.reflection(reflection));
@@ -84,30 +85,41 @@ impl Scene<'_> {
         }
     }
 
-    /// The likeliest actions of the policy when this was drawn, and what they were worth where that
-    /// is known: at most five, and the one that was taken.
-    fn choice(&mut self, choice: &Choice, t: usize) {
+    /// The likeliest actions of the policy when this was drawn, beside what it would do now where it was
+    /// asked, and what they were worth where that is known: at most five, and the one that was taken.
+    fn choice(&mut self, choice: &Choice, t: usize, now: Option<&Now>) {
         let theme = self.theme;
         let list = self.told.trajectory.listed_at(t);
         if choice.shares.is_empty() || list.len() != choice.shares.len() {
             return;
         }
+        let then = &choice.shares;
+        let now = now.and_then(|now| Some((&now.policy, now.shares.get(t)?)));
+        let now = now.filter(|(_, shares)| shares.len() == list.len());
+        // What either would do most comes first.
+        let most = |i: usize| now.map_or(then[i], |(_, now)| then[i].max(now[i]));
         let mut order: Vec<usize> = (0..list.len()).collect();
-        order.sort_by(|a, b| choice.shares[*b].total_cmp(&choice.shares[*a]));
+        order.sort_by(|a, b| most(*b).total_cmp(&most(*a)));
         let worth = |action: usize| {
             let tried = choice.others.iter().find(|(other, _)| *other == action);
             let own = choice.advantage.filter(|_| action == choice.chosen);
             own.or(tried.map(|(_, worth)| *worth))
         };
-        self.put(0, "the policy when this was drawn (share, what it was worth):", theme.dim());
+        let arrow = theme.glyph("→", "->");
+        let of = now.map_or_else(String::new, |(policy, _)| format!(" {arrow} {policy}"));
+        let head = format!("the policy when this was drawn{of} (share, what it was worth):");
+        self.put(0, &head, theme.dim());
         let is_told = |(i, action): &(usize, usize)| {
             *i < 5 || *action == choice.chosen || worth(*action).is_some()
         };
         for (_, action) in order.into_iter().enumerate().filter(is_told) {
             let mark = if action == choice.chosen { theme.glyph("▸", ">") } else { " " };
-            let worth = worth(action).map_or_else(String::new, |worth| format!("  A {worth:+.2}"));
-            let share = 100.0 * choice.shares[action];
-            let text = format!("{mark} {share:>3.0} % {}{worth}", clean(&list[action]));
+            let worth = worth(action).map_or_else(String::new, |a| format!("  A {}", signed(a)));
+            let after = now.map_or_else(String::new, |(_, now)| {
+                format!(" {arrow} {:>3.0} %", 100.0 * now[action])
+            });
+            let share = 100.0 * then[action];
+            let text = format!("{mark} {share:>3.0} %{after} {}{worth}", clean(&list[action]));
             let style = if action == choice.chosen { theme.strong() } else { theme.frame() };
             self.put(0, &text, style);
         }

@@ -199,7 +199,7 @@ fn keys_that_move_go_through_the_panel_that_is_bright() {
 
 fn text(t: usize, width: usize, unicode: bool) -> String {
     let theme = Theme::new(Caps { color: false, unicode }, Palette::Mono);
-    let lines = scene::lines((&told(1), None), t, theme, width);
+    let lines = scene::lines((&told(1), None, None), t, theme, width);
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 

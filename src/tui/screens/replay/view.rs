@@ -9,6 +9,7 @@ use super::{Looked, State, list, scene};
 use crate::experience::worth;
 use crate::store::Told;
 use crate::text::clean;
+use crate::train::rl::kept::signed;
 use crate::tui::text::{remark, typed_line};
 use crate::tui::theme::{Theme, centered, fit, ratio};
 
@@ -102,7 +103,7 @@ fn draw_steps(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
                 .map_or_else(String::new, |w| format!(" {w}"));
             let head = format!("{mark}{t:>2} ");
             let learnt = t.checked_sub(1).and_then(|t| state.advantage(t));
-            let learnt = learnt.map_or_else(String::new, |a| format!(" A{a:+.2}"));
+            let learnt = learnt.map_or_else(String::new, |a| format!(" A{}", signed(a)));
             let chance =
                 state.chance(t).map_or_else(String::new, |of| format!(" {}/{}", of.won, of.n));
             let tail = format!("{worth}{learnt}{chance}{end}{hangs}");
@@ -143,7 +144,12 @@ fn draw_state(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect, en
         Some(told) => {
             let learnt = state.learnt.as_deref();
             let mut lines = state.verdict_at(told.trajectory.id, theme);
-            lines.extend(scene::lines((told, learnt), state.t, theme, inner.width as usize));
+            lines.extend(scene::lines(
+                (told, learnt, state.now()),
+                state.t,
+                theme,
+                inner.width as usize,
+            ));
             lines
         }
         None => Vec::new(),
