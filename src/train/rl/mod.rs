@@ -128,7 +128,7 @@ impl Rl {
             let least = if alone { 2 } else { 1 };
             return refuse(
                 format!("groups of {} rollouts", self.group),
-                &format!("{} needs at least {least}, at most 1,024", self.method.as_str()),
+                &format!("{} takes {least} to 1,024", self.method.as_str()),
             );
         }
         if self.limit == 0 || self.limit > 10_000 {

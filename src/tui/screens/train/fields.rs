@@ -59,6 +59,11 @@ pub fn sheet() -> Sheet {
         Field::new("method", "method", Choice, &methods),
         auto("group", "  rollouts", &["4", "8", "16"], "of each task from its beginning"),
         number("limit", "  steps", &["30", "20", "50"], "of an episode at most"),
+        auto("forks", "  forks", &["1", "2", "4"], "states of a rollout that are forked, at most"),
+        auto("width", "  of each", &["2", "3", "4"], "actions or continuations at such a state"),
+        auto("gamma", "  discount", &["0.95", "1"], "what a step later counts less"),
+        auto("kl", "  KL", &["0", "0.01", "0.04"], "what the distance from the start counts (k3)"),
+        number("ends", "  tokens", &["none", "3000000"], "after which it ends, before its updates do"),
         number("acts", "  temperature", &["1", "0.6", "0.4"], "of who plays and is trained"),
         number("beta", "  beta", &["0.1", "0.5", "0.02"], "what the distance from the start counts"),
         // What the fields do not show of a run that is played again.
@@ -168,6 +173,7 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
     let lora = sheet.value("lora") != "none";
     let constant = sheet.value("schedule") == "constant";
     let plays = objective == Objective::Rl;
+    let method = Method::from_name(sheet.value("method")).ok();
     let engine = sheet.value("engine").to_string();
     let apart = engine == "torchrun";
     let device = engine == "candle";
@@ -189,6 +195,11 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("method", plays),
         ("group", plays),
         ("limit", plays),
+        ("forks", plays && method.is_some_and(Method::forks)),
+        ("width", plays && method.is_some_and(Method::forks)),
+        ("gamma", plays && method.and_then(Method::discount).is_some()),
+        ("kl", plays),
+        ("ends", plays),
         ("acts", plays),
         ("rl", false),
         ("trainer", false),
@@ -235,7 +246,7 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("epochs", updates),
         ("objective", what(&objectives, sheet.value("objective"))),
         ("preset", what(&PRESETS, sheet.value("preset"))),
-        ("method", Method::from_name(sheet.value("method")).map_or("", Method::about).to_string()),
+        ("method", method.map_or("", Method::about).to_string()),
         ("modules", format!("of {}", LINEARS.join(","))),
     ];
     for (name, hint) in hints {

@@ -43,8 +43,17 @@ fn rl(sheet: &Sheet) -> Result<Rl> {
     let method = Method::from_name(sheet.value("method"))?;
     let again = serde_json::from_str::<Rl>(sheet.value("rl")).ok();
     let usual = again.filter(|rl| rl.method == method).unwrap_or_else(|| Rl::new(method));
+    let own = Rl::new(method);
+    let forks = method.forks();
+    // What is not shown of a method that knows it not stays as that has it.
+    let gamma = number(sheet, "gamma")?.filter(|_| method.discount().is_some());
     Ok(Rl {
-        group: number(sheet, "group")?.unwrap_or_else(|| Rl::new(method).group),
+        group: number(sheet, "group")?.unwrap_or(own.group),
+        forks: number(sheet, "forks")?.filter(|_| forks).unwrap_or(own.forks),
+        width: number(sheet, "width")?.filter(|_| forks).unwrap_or(own.width),
+        gamma: gamma.unwrap_or(own.gamma),
+        kl: number(sheet, "kl")?.unwrap_or(own.kl),
+        tokens: number(sheet, "ends")?,
         limit: needed(sheet, "limit")?,
         temperature: needed(sheet, "acts")?,
         ..usual
@@ -245,7 +254,16 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
     if let Some(rl) = &plan.rl {
         let usual = Rl::new(rl.method);
         let group = (rl.group != usual.group).then(|| rl.group.to_string());
+        let count = |own: usize, usual: usize| auto((own != usual).then(|| own.to_string()), AUTO);
+        let real = |own: f64, usual: f64| {
+            auto((own.to_bits() != usual.to_bits()).then(|| own.to_string()), AUTO)
+        };
         sheet.set("method", rl.method.as_str());
+        sheet.set("forks", count(rl.forks, usual.forks));
+        sheet.set("width", count(rl.width, usual.width));
+        sheet.set("gamma", real(rl.gamma, usual.gamma));
+        sheet.set("kl", real(rl.kl, usual.kl));
+        sheet.set("ends", auto(rl.tokens.map(|n| n.to_string()), "none"));
         sheet.set("group", auto(group, AUTO));
         sheet.set("limit", rl.limit.to_string());
         sheet.set("acts", rl.temperature.to_string());

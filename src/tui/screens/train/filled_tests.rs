@@ -54,6 +54,7 @@ fn plans() -> Vec<Plan> {
         if let Some(rl) = &mut plan.rl {
             (rl.group, rl.limit, rl.temperature) = (5, 12, 0.5);
             (rl.gamma, rl.kl, rl.passes) = (0.9, 0.1, 2);
+            (rl.forks, rl.width, rl.tokens) = (1, 5, Some(70_000));
             plan.epochs = None;
             let Criteria { suite, split, share, .. } = plan.data;
             plan.data = Criteria { suite, split, share, ..Criteria::default() };
