@@ -119,27 +119,25 @@ pub fn run(common: &Common, args: &ReplayArgs) -> Result<()> {
             row["now"] = json!({"policy": policy, "shares": shares.get(t)});
         }
         out.line(&row, || {
-            let worth = choice.and_then(|choice| choice.advantage);
-            let worth = worth.map_or_else(String::new, |a| format!("\nlearnt: A {}\n", signed(a)));
-            let now = asked.as_ref().zip(choice).and_then(|(now, choice)| shares(now, choice, t));
-            plain(&told, t).trim_matches('\n').to_string()
-                + &worth
-                + &now.unwrap_or_default()
-                + "\n"
+            let learnt = choice.map(|choice| choice_of(choice, asked.as_ref(), t));
+            let state = plain(&told, t);
+            format!("{}{}\n", state.trim_matches('\n'), learnt.unwrap_or_default())
         });
     }
     Ok(())
 }
 
-/// The share of a choice then and now.
-fn shares(now: &Now, choice: &Choice, t: usize) -> Option<String> {
-    let (then, after) = (choice.share()?, now.shares.get(t)?.get(choice.chosen)?);
-    let policy = &now.policy;
-    Some(format!(
-        "share: {:.0} % when it was drawn, {:.0} % of {policy}\n",
-        100.0 * then,
-        100.0 * after
-    ))
+/// What the choice in a state was worth, and its share then and now, as far as it is known.
+fn choice_of(choice: &Choice, now: Option<&Now>, t: usize) -> String {
+    let worth = choice.advantage.map(|a| format!("A {}", signed(a)));
+    let then = choice.share().filter(|_| now.is_some());
+    let then = then.map(|share| format!("{:.0} % when it was drawn", 100.0 * share));
+    let now = now.and_then(|now| {
+        let share = now.shares.get(t)?.get(choice.chosen)?;
+        Some(format!("{:.0} % of {}", 100.0 * share, now.policy))
+    });
+    let all: Vec<String> = [worth, then, now].into_iter().flatten().collect();
+    if all.is_empty() { String::new() } else { format!("\nlearnt: {}\n", all.join(", ")) }
 }
 
 /// A rollout of a group in a line.
@@ -149,7 +147,7 @@ fn member(one: &Member) -> String {
     let worth = one.advantage.map_or_else(|| "–".into(), signed);
     let left = one.left.as_ref().map_or_else(String::new, |left| {
         let worth = left.advantage.map_or_else(|| "–".into(), signed);
-        format!(" (where it left: {}, A {worth})", clean(&left.action))
+        format!(" (not {}, A {worth})", clean(&left.action))
     });
     format!(
         "{:>6}  {branch:<12} {won:<4} {:>3} steps  A {worth:>5}  {}{left}",

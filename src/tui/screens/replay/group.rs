@@ -95,7 +95,7 @@ fn row(one: &Member, cursor: bool, theme: Theme, width: usize) -> Line<'static> 
     };
     let left = one.left.as_ref().map_or_else(String::new, |own| {
         let worth = own.advantage.map_or_else(String::new, |a| format!(" A {}", signed(a)));
-        format!(" · where it left: {}{}{worth}", own.action, percent(own.share))
+        format!(" · not {}{}{worth}", own.action, percent(own.share))
     });
     let action = format!("{}{}{left}", one.action, percent(one.share));
     let action = fit(&clean(&action), width.saturating_sub(used));
@@ -153,6 +153,6 @@ mod tests {
             lines[1].contains("step  4") && lines[1].contains("go to shelf 2 25 %"),
             "{lines:?}"
         );
-        assert!(lines[1].contains("where it left: look A +0.00"), "{lines:?}");
+        assert!(lines[1].contains("· not look A +0.00"), "{lines:?}");
     }
 }
