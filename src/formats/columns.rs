@@ -1,5 +1,5 @@
 //! Rows as parquet, which verl reads: conversations for supervised tuning, and states with the expert's
-//! action as what an answer is held against. And rows of such files, read.
+//! action as what an answer is held against. (Rows of such files, read: [`super::rows`].)
 
 use std::io::Write;
 use std::sync::Arc;
@@ -8,16 +8,13 @@ use parquet::basic::Compression;
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
 use serde_json::{Value, json};
 
-use crate::error::{Error, Result};
+use super::rows::failed;
+use crate::error::Result;
 use crate::experience::Trajectory;
-
-/// How every such file begins.
-pub(super) const MAGIC: &[u8] = b"PAR1";
 
 /// Rows that are held before they are written.
 const GROUP: usize = 4096;
@@ -71,10 +68,6 @@ pub(super) struct Rows<W: Write + Send> {
     held: Vec<Value>,
 }
 
-fn failed(error: &ParquetError) -> Error {
-    Error::new(format!("parquet: {error}"))
-}
-
 fn bytes(value: Option<&Value>) -> ByteArray {
     ByteArray::from(value.and_then(Value::as_str).unwrap_or_default())
 }
@@ -83,16 +76,16 @@ impl<W: Write + Send> Rows<W> {
     /// Into a file: tasks, or conversations.
     pub fn new(out: W, tasks: bool) -> Result<Self> {
         let (schema, columns) = if tasks { (TASKS, &OF_TASKS[..]) } else { (TURNS, &OF_TURNS[..]) };
-        let schema = parse_message_type(schema).map_err(|e| failed(&e))?;
+        let schema = parse_message_type(schema).map_err(failed)?;
         let settings = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
         let file = SerializedFileWriter::new(out, Arc::new(schema), Arc::new(settings));
-        Ok(Self { file: file.map_err(|e| failed(&e))?, columns, held: Vec::new() })
+        Ok(Self { file: file.map_err(failed)?, columns, held: Vec::new() })
     }
 
     /// Takes a row.
     pub fn row(&mut self, row: Value) -> Result<()> {
         self.held.push(row);
-        if self.held.len() >= GROUP { self.flush().map_err(|e| failed(&e)) } else { Ok(()) }
+        if self.held.len() >= GROUP { self.flush().map_err(failed) } else { Ok(()) }
     }
 
     fn flush(&mut self) -> std::result::Result<(), ParquetError> {
@@ -145,7 +138,7 @@ impl<W: Write + Send> Rows<W> {
             }
             self.file.finish().map(drop)
         };
-        end().map_err(|e| failed(&e))
+        end().map_err(failed)
     }
 }
 
@@ -160,19 +153,13 @@ pub(super) fn task(of: &Trajectory, t: usize, (action, line): (&str, &Value)) ->
     })
 }
 
-/// The rows of a file.
-pub(super) fn rows(bytes: Vec<u8>) -> Result<Vec<Value>> {
-    let read = || -> std::result::Result<Vec<Value>, ParquetError> {
-        let file = SerializedFileReader::new(bytes::Bytes::from(bytes))?;
-        let rows = file.get_row_iter(None)?;
-        rows.map(|row| Ok(row?.to_json_value())).collect()
-    };
-    read().map_err(|e| failed(&e))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::rows::rows;
     use super::*;
+
+    /// What may be unpacked here.
+    const MOST: u64 = 64 << 20;
 
     fn written(tasks: bool, all: &[Value]) -> Vec<u8> {
         let mut out = Vec::new();
@@ -192,11 +179,11 @@ mod tests {
         };
         // More than one group, and conversations of no turns.
         let all: Vec<Value> = (0..GROUP + 7).map(turns).collect();
-        assert_eq!(rows(written(false, &all)).unwrap(), all);
+        assert_eq!(rows(written(false, &all), MOST).unwrap(), all);
         let task = json!({"data_source": "household", "prompt": [{"role": "user", "content": "Go."}],
             "ability": "agent", "reward_model": {"style": "rule", "ground_truth": "walk"},
             "extra_info": {"split": "train", "index": 3, "task": "train/1", "step": 2}});
-        assert_eq!(rows(written(true, std::slice::from_ref(&task))).unwrap(), [task]);
-        assert!(rows(b"PAR1 and nothing".to_vec()).is_err());
+        assert_eq!(rows(written(true, std::slice::from_ref(&task)), MOST).unwrap(), [task]);
+        assert!(rows(b"PAR1 and nothing".to_vec(), MOST).is_err());
     }
 }

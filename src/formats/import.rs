@@ -5,6 +5,7 @@ use std::io::{BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::others;
+use crate::budget;
 use crate::control::{Control, Meter, Progress};
 use crate::error::{Error, Result};
 use crate::paths;
@@ -40,7 +41,7 @@ pub fn import(
         // What can be read only once is kept until it was read twice.
         file = spooled(file, path, control)?;
     } else if told || !is_own(&mut file, path)? {
-        let records = others::read(path, suite)?;
+        let records = budget::under(&control.cancel, || others::read(path, suite))?;
         let meter = Meter::new("import", 0, records.len() as u64);
         return store.take_in(records.into_iter().map(Ok), write, &mut |n| {
             report(meter.at(n as u64));

@@ -9,6 +9,7 @@ pub mod import;
 mod manifest;
 mod others;
 mod recipe;
+mod rows;
 mod tokens;
 pub mod transcript;
 

@@ -119,16 +119,28 @@ fn seen(text: &str) -> (String, bool) {
     (over.replace_all(text, "").trim().to_string(), over.is_match(text))
 }
 
-/// What a first message says to do, and what is seen there: the paragraph before the task's.
+/// What a first message says to do, and what is seen there: the paragraph before the task's. In a
+/// state as this program words it (`Task: …`), what stands below the task's paragraph; and what was
+/// done since (`> …`) belongs to what is seen.
 pub fn opening(text: &str) -> (String, String) {
     let text = text.replace("\r\n", "\n");
     let found = TASK.as_ref().and_then(|task| task.captures(&text));
-    let Some(found) = found else { return (text.trim().to_string(), String::new()) };
+    let Some(found) = found else {
+        let Some(told) = text.trim().strip_prefix("Task:") else {
+            return (text.trim().to_string(), String::new());
+        };
+        let (task, seen) = told.trim_start().split_once("\n\n").unwrap_or((told, ""));
+        return (task.trim().to_string(), seen.trim().to_string());
+    };
     let whole = found.get(0).map_or(0..0, |line| line.range());
-    let before = text[..whole.start].trim();
+    let (before, after) = (text[..whole.start].trim(), text[whole.end..].trim());
     let seen = before.rsplit("\n\n").next().unwrap_or_default().trim();
-    let seen = if seen.is_empty() { text[whole.end..].trim() } else { seen };
-    (found[1].trim().to_string(), seen.to_string())
+    let seen = match seen {
+        "" => after.to_string(),
+        seen if after.starts_with("> ") => format!("{seen}\n\n{after}"),
+        seen => seen.to_string(),
+    };
+    (found[1].trim().to_string(), seen)
 }
 
 /// The state that a conversation stands for.
@@ -233,5 +245,23 @@ mod tests {
         ];
         assert_eq!(state_of(&messages, &[]).state.history.len(), 1);
         assert_eq!(state_of(&messages[1..2], &[]).saying, Saying::Nothing);
+    }
+    #[test]
+    fn a_state_in_the_words_of_this_program_is_its_task_and_what_was_seen() {
+        let told = "Task: put a mug on the shelf.\n\nYou see a shelf.\n\n> go\nA mug 1.";
+        let (task, seen) = opening(told);
+        assert_eq!(task, "put a mug on the shelf.");
+        assert_eq!(seen, "You see a shelf.\n\n> go\nA mug 1.");
+        assert_eq!(opening("Task: look"), ("look".into(), String::new()));
+        assert_eq!(opening("Look around."), ("Look around.".into(), String::new()));
+        // As the engine printed it, with what was done since.
+        let (task, seen) = opening("You see a desk 1.\n\nYour task is to: look.\n\n> go\nA mug 1.");
+        assert_eq!(
+            (task.as_str(), seen.as_str()),
+            ("look.", "You see a desk 1.\n\n> go\nA mug 1.")
+        );
+        // What a harness says below the task is not seen.
+        let (_, seen) = opening("You see a desk 1.\n\nYour task is to: look.\n\nAnswer in a line.");
+        assert_eq!(seen, "You see a desk 1.");
     }
 }

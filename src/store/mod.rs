@@ -41,7 +41,7 @@ pub use checkpoints::{Checkpoint, STATE};
 pub use decisions::{Decision, Seen, Undone};
 pub use duplicates::Duplicate;
 pub use evaluations::{EvalRow, PlayedGame};
-pub use exchange::{Act, Intake, Origin, Record, Reflected};
+pub use exchange::{Act, Intake, Origin, Placed, Record, Reflected};
 pub use history::{AuditRow, Event};
 pub use listing::{Listing, Near, Page, TrajectorySummary};
 pub use metrics::MetricPoint;

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::episode::{Done, Episode};
 use super::sdk;
 use super::turns::text_of;
+use crate::budget;
 use crate::error::Result;
 use crate::gateway::opening;
 
@@ -18,6 +19,7 @@ pub fn read(events: &[Value], actor: Option<&str>) -> Result<Episode> {
     // By its number, the step that an event was.
     let mut of = std::collections::HashMap::new();
     for event in events {
+        budget::cancel().check()?;
         let source = event["source"].as_str().unwrap_or_default();
         let args = &event["args"];
         let Some(kind) = event["action"].as_str() else {

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::episode::{Done, Episode};
 use super::turns::text_of;
-use super::{events, turns};
+use super::{UNPACKED, events, turns};
+use crate::budget;
 use crate::error::{Error, Result};
 use crate::gateway::opening;
 
@@ -13,6 +14,7 @@ use crate::gateway::opening;
 pub fn swe_agent(item: &Value) -> Result<Episode> {
     let mut steps = Vec::new();
     for (n, step) in item["trajectory"].as_array().into_iter().flatten().enumerate() {
+        budget::cancel().check()?;
         let Some(action) = step["action"].as_str() else {
             return Err(Error::new(format!("step {}: no action", n + 1)));
         };
@@ -99,5 +101,13 @@ pub fn inspect(item: &Value) -> Result<Vec<(Episode, Value)>> {
         messages.iter().any(|message| message["role"] == "assistant")
     };
     let all = samples.iter().enumerate().filter(|(_, sample)| answered(sample));
-    all.map(one).collect()
+    let all: Vec<(usize, &Value)> = all.collect();
+    // Each sample is kept with the log's own words.
+    let words = item["eval"].to_string().len() as u64;
+    if words.saturating_mul(all.len() as u64) > UNPACKED {
+        let samples = all.len();
+        let what = format!("`eval` has {words} bytes, and is kept with each of {samples} samples");
+        return Err(Error::new(what).hint("split the log into logs of fewer samples"));
+    }
+    all.into_iter().map(one).collect()
 }

@@ -16,8 +16,8 @@ use serde_json::Value;
 
 pub use self::atif::written as atif;
 use self::episode::Episode;
-use super::columns::{MAGIC, rows};
-use crate::digest::{self, hex};
+use super::rows::{MAGIC, rows};
+use crate::budget;
 use crate::env::SUITES;
 use crate::error::{Error, Result};
 use crate::paths;
@@ -26,6 +26,9 @@ use crate::text::counted;
 
 /// Bytes of a file of another tool at most: it is read whole.
 const LARGEST: u64 = 256 << 20;
+
+/// Bytes at most that such a file is when what it repeats is written out.
+const UNPACKED: u64 = 4 * LARGEST;
 
 /// The shapes that are read, for people.
 pub const SHAPES: &str = "ATIF 1.7 and 1.8, chat messages, prompt and completion, ShareGPT (AgentGym), ETO, SWE-agent, OpenHands \
@@ -71,6 +74,7 @@ fn events_of(files: &[PathBuf], path: &Path) -> Result<Vec<Item>> {
     let mut left = LARGEST;
     let mut events = Vec::new();
     for file in files {
+        budget::cancel().check()?;
         let bytes = paths::read_whole(file, left).map_err(|e| Error::io("reading", file, &e))?;
         left = left.saturating_sub(bytes.len() as u64);
         let event = serde_json::from_slice(&bytes);
@@ -86,7 +90,7 @@ fn items(path: &Path) -> Result<Vec<Item>> {
     }
     let bytes = paths::read_whole(path, LARGEST).map_err(|e| Error::io("reading", path, &e))?;
     if bytes.starts_with(MAGIC) {
-        let rows = rows(bytes).map_err(|error| error.at(path.display()))?.into_iter();
+        let rows = rows(bytes, UNPACKED).map_err(|error| error.at(path.display()))?.into_iter();
         let place = |n: usize| format!("{}, row {}", path.display(), n + 1);
         return Ok(rows.enumerate().map(|(n, row)| (place(n), row)).collect());
     }
@@ -103,6 +107,7 @@ fn items(path: &Path) -> Result<Vec<Item>> {
         Err(error) => {
             let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
             let read = |(n, line): (usize, &str)| {
+                budget::cancel().check()?;
                 let place = format!("{name} line {}", n + 1);
                 match serde_json::from_str(line) {
                     Ok(item) => Ok((place, item)),
@@ -175,22 +180,16 @@ pub fn read(path: &Path, suite: Option<&str>) -> Result<Vec<Record>> {
         return Err(Error::usage(format!("--suite {own}: a suite of this program"))
             .hint("what was played elsewhere is no game of it: give it another name"));
     }
-    let stem = path.file_stem().map_or("file".into(), |stem| stem.to_string_lossy().into_owned());
-    let all = items(path)?;
-    let (mut records, many) = (Vec::new(), all.len() > 1);
-    for (n, (place, item)) in all.into_iter().enumerate() {
+    let mut records = Vec::new();
+    for (place, item) in items(path)? {
+        budget::cancel().check()?;
         let found = episodes(&item).map_err(|error| error.at(place.clone()))?;
-        for (i, (episode, source)) in found.into_iter().enumerate() {
+        for (episode, source) in found {
             if episode.steps.is_empty() {
                 let what = "nothing is done in it that could be learnt from";
                 return Err(Error::new(what).at(place));
             }
-            let source = source.to_string();
-            let name = if many { format!("{stem} {}", n + 1) } else { stem.clone() };
-            let name = if i > 0 { format!("{name}.{}", i + 1) } else { name };
-            // Another file may be called the same.
-            let own = &hex(digest::of([source.as_str()]))[..8];
-            let record = episode.record(suite, &format!("{name} {own}"), &source);
+            let record = episode.record(suite, &source.to_string())?;
             record.check().map_err(|error| error.at(place.clone()))?;
             records.push(record);
         }

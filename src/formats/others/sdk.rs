@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::episode::{Done, Episode};
 use super::turns::typed;
+use crate::budget;
 use crate::error::{Error, Result};
 use crate::gateway::opening;
 
@@ -64,6 +65,7 @@ fn text_of(content: &Value) -> String {
 pub fn read(events: &[Value], actor: Option<&str>) -> Result<Episode> {
     let mut told = Told::default();
     for (n, event) in events.iter().enumerate() {
+        budget::cancel().check()?;
         told.take(event).map_err(|error| error.at(format!("event {}", n + 1)))?;
     }
     let Told { before, steps, .. } = told;

@@ -3,14 +3,18 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::experience::Purpose;
-use crate::store::Thought;
+use crate::control::{Cancel, Control};
+use crate::digest::{self, hex};
+use crate::experience::{ActionEffect, Purpose, Trajectory};
+use crate::store::{Intake, Store, Thought};
+
+mod own;
 
 fn of(item: &Value) -> Record {
     let mut found = episodes(item).unwrap();
     assert_eq!(found.len(), 1);
     let (episode, source) = found.remove(0);
-    episode.record(None, "file", &source.to_string())
+    episode.record(None, &source.to_string()).unwrap()
 }
 
 fn file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -40,8 +44,9 @@ fn a_conversation_is_an_episode_however_its_fields_are_called() {
         {"from": "gpt", "content": "Thought: A desk.\nAction: go to desk 1"},
         {"role": "user", "content": "Observation: You see a mug 1."},
         {"from": "gpt", "content": "Action: take mug 1"}]);
+    let named = format!("eto {}", hex(digest::of([eto.to_string().as_str()])));
     for (item, format, id) in
-        [(chat, "messages", "7"), (sharegpt, "sharegpt", "7"), (eto, "eto", "file")]
+        [(chat, "messages", "7"), (sharegpt, "sharegpt", "7"), (eto, "eto", named.as_str())]
     {
         let Record { trajectory: tr, thoughts, origin, .. } = of(&item);
         assert_eq!((tr.suite.as_str(), tr.task_id.as_str()), (format, id));
@@ -187,17 +192,14 @@ fn what_is_written_as_atif_reads_back() {
     record.thoughts.push(Thought { trajectory: 0, t: 0, text: "A desk.".into() });
     let back = of(&atif(&record));
     let tr = record.trajectory;
-    let steps = |tr: &crate::experience::Trajectory| -> Vec<(String, String, bool)> {
+    let steps = |tr: &Trajectory| -> Vec<(String, String, bool)> {
         tr.steps.iter().map(|s| (s.action.clone(), s.observation.clone(), s.done)).collect()
     };
     assert_eq!(steps(&back.trajectory), steps(&tr));
-    let told = |tr: &crate::experience::Trajectory| {
-        (tr.task.clone(), tr.observation.clone(), tr.success())
-    };
+    let told = |tr: &Trajectory| (tr.task.clone(), tr.observation.clone(), tr.success());
     assert_eq!(told(&back.trajectory), told(&tr));
-    let filed = |tr: &crate::experience::Trajectory| {
-        [tr.suite.clone(), tr.split.clone(), tr.kind.clone(), tr.task_id.clone()]
-    };
+    let filed =
+        |tr: &Trajectory| [tr.suite.clone(), tr.split.clone(), tr.kind.clone(), tr.task_id.clone()];
     assert_eq!(
         filed(&back.trajectory),
         filed(&tr),
@@ -259,6 +261,16 @@ fn what_is_no_trajectory_is_refused_by_name_and_place() {
         ),
         ("{\"messages\": [{\"role\": \"assistant\", \"content\": \"Action: \"}]}", "does nothing"),
         ("{\"schema_version\": \"ATIF-v9\", \"steps\": []}", "ATIF-v9"),
+        (
+            "{\"schema_version\": \"ATIF-v1.8\", \"steps\": [{\"source\": \"agent\", \"message\": \"a\", \
+             \"extra\": {\"alternatives\": [{\"action\": \"b\", \"effect\": \"worse\"}]}}]}",
+            "step 1: alternative 1: effect: an alternative has no effect `worse`",
+        ),
+        (
+            "{\"schema_version\": \"ATIF-v1.8\", \"steps\": [], \"final_metrics\": \
+             {\"extra\": {\"reward\": \"1\"}}}",
+            "reward: \"1\" is no number",
+        ),
         ("{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}", "nothing is done in it"),
         ("{\"messages\": [}\n{}", "not JSON"),
         ("[1, 2", "not JSON"),

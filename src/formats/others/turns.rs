@@ -1,11 +1,15 @@
 //! Conversations: chat messages (OpenAI, TRL, LLaMA-Factory), ShareGPT with AgentGym's marks, ETO's lists.
 //!
-//! What the assistant says is an action: by a call of a tool, after `Action:`, or all of it. What
-//! stands before the first one is the task; what it is told after one is what was seen.
+//! What the assistant says is an action: by a call of a tool, in `<action></action>`, after
+//! `Action:`, or all of it. What stands before the first one is the task; what it is told after one
+//! is what was seen.
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::episode::{Done, Episode};
+use crate::agent::prompt::Questions;
+use crate::budget;
 use crate::error::{Error, Result};
 use crate::gateway::opening;
 
@@ -48,39 +52,104 @@ impl<'a> Turn<'a> {
     }
 
     /// Whether a harness has the assistant only agree, before anything is done.
-    fn agrees(&self) -> bool {
+    fn agrees(&self) -> Result<bool> {
         let said = self.text.trim().to_lowercase();
         let agrees = ["ok", "ok.", "okay", "okay.", "i understand.", "understood."];
-        self.is_context() || agrees.contains(&said.as_str())
+        Ok(self.is_context()? || agrees.contains(&said.as_str()))
     }
 
     /// Whether it says of itself that it is not to be trained on.
-    fn is_context(&self) -> bool {
-        self.message["loss"] == Value::Bool(false) || self.message["weight"].as_f64() == Some(0.0)
+    fn is_context(&self) -> Result<bool> {
+        for field in IN_PART {
+            if !list(self.message, field)?.is_empty() {
+                let what = format!("{field}: an answer that is learnt in part");
+                return Err(Error::new(what).hint("mark the whole answer: training true or false"));
+            }
+        }
+        for field in LEARNT {
+            if number(self.message, field)? == Some(0.0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What was thought, and done.
     fn act(&self) -> Result<(Option<String>, String)> {
-        let said = self.text.trim();
-        let thought = |text: &str| {
-            let text = text.trim().trim_start_matches("Thought:").trim();
-            (!text.is_empty()).then(|| text.to_string())
-        };
+        let (thought, said) = thought_apart(self.text.trim())?;
         let calls = list(self.message, "tool_calls")?;
         let old = self.message.get("function_call").filter(|call| !call.is_null());
         let calls: Vec<String> = calls.iter().chain(old).map(called).collect();
-        let (thought, action) = if !calls.is_empty() {
-            (thought(said), calls.join("\n"))
+        let (before, action) = if !calls.is_empty() {
+            (said, calls.join("\n"))
+        } else if let Some(action) = said.strip_prefix(DO.0) {
+            ("", marked(action)?.to_string())
         } else if let Some(at) = action_at(said) {
-            (thought(&said[..at]), said[at + ACTION.len()..].trim().to_string())
+            (&said[..at], said[at + ACTION.len()..].trim().to_string())
+        } else if let Some((before, action)) = said.split_once(DO.0)
+            && action.ends_with(DO.1)
+        {
+            (before, marked(action)?.to_string())
         } else {
-            (None, said.to_string())
+            ("", said.to_string())
         };
         if action.is_empty() {
             return Err(Error::new("the assistant does nothing in it"));
         }
-        Ok((thought, action))
+        // Some models are given the beginning of a thought, and write its end.
+        let before = before.trim();
+        let before = before.strip_suffix(THINK.1).unwrap_or(before);
+        let before = before.trim_start_matches("Thought:").trim();
+        let thought = [thought, before].into_iter().filter(|text| !text.is_empty());
+        let thought = thought.collect::<Vec<_>>().join("\n");
+        Ok(((!thought.is_empty()).then_some(thought), action))
     }
+}
+
+/// Fields of an answer that say whether it is learnt: AgentGym's, OpenAI's, axolotl's.
+const LEARNT: [&str; 4] = ["loss", "weight", "training", "train"];
+
+/// Those that say it of parts of one (axolotl's).
+const IN_PART: [&str; 2] = ["training_detail", "train_detail"];
+
+/// What stands around a thought and an action in this program's exports and the authors' layout.
+const THINK: (&str, &str) = ("<think>", "</think>");
+const DO: (&str, &str) = ("<action>", "</action>");
+
+/// The thought that an answer begins with, where it is marked as one, and the rest.
+fn thought_apart(said: &str) -> Result<(&str, &str)> {
+    let Some(inner) = said.strip_prefix(THINK.0) else { return Ok(("", said)) };
+    let after = |at: usize| inner[at + THINK.1.len()..].trim_start();
+    let mut ends = inner.match_indices(THINK.1).map(|(at, _)| at);
+    let first = ends.clone().next();
+    // A thought may say the word too.
+    let Some(end) = ends.find(|at| after(*at).starts_with(DO.0)).or(first) else {
+        return Err(Error::new("a <think> that does not end: nothing is done after it")
+            .hint("leave out answers that were cut off"));
+    };
+    Ok((inner[..end].trim(), after(end)))
+}
+
+/// The one action that a mark begins.
+fn marked(rest: &str) -> Result<&str> {
+    let Some(action) = rest.strip_suffix(DO.1) else {
+        return Err(Error::new("an <action> that does not end, or not with the answer")
+            .hint("an answer ends with its one </action>"));
+    };
+    // An action may have the marks in itself, as long as they belong together.
+    let mut open = 0_i64;
+    for (at, _) in action.match_indices(&DO.0[1..]) {
+        match &action[..at] {
+            before if before.ends_with("</") => open -= 1,
+            before if before.ends_with('<') => open += 1,
+            _ => {}
+        }
+        if open < 0 {
+            return Err(Error::new("an answer with more than one <action>")
+                .hint("write each action as an answer of its own"));
+        }
+    }
+    Ok(action.trim())
 }
 
 /// What stands before an action that is written.
@@ -101,13 +170,22 @@ pub(super) fn list<'a>(of: &'a Value, field: &str) -> Result<&'a [Value]> {
     }
 }
 
+/// A field of a kind, or not there; another is refused by name.
+pub(super) fn field<T: DeserializeOwned>(of: &Value, name: &str) -> Result<Option<T>> {
+    let value = of.get(name).filter(|value| !value.is_null());
+    let read = |value| T::deserialize(value).map_err(|e| Error::new(format!("{name}: {e}")));
+    value.map(read).transpose()
+}
+
 /// A field that is a number or says yes or no, or not there.
-fn number(of: &Value, field: &str) -> Result<Option<f64>> {
+pub(super) fn number(of: &Value, field: &str) -> Result<Option<f64>> {
     match of.get(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Bool(said)) => Ok(Some(f64::from(u8::from(*said)))),
         Some(Value::Number(number)) => Ok(number.as_f64()),
-        Some(other) => Err(Error::new(format!("{field}: {other} is no number"))),
+        Some(other) => {
+            Err(Error::new(format!("{field}: {other} is no number, and neither true nor false")))
+        }
     }
 }
 
@@ -137,13 +215,23 @@ pub fn read(format: &'static str, messages: &[Value], tools: Option<&str>) -> Re
     let (mut before, mut system) = (Vec::new(), Vec::new());
     let place = |n: usize| move |error: Error| error.at(format!("message {}", n + 1));
     let mut steps: Vec<Done> = Vec::new();
+    // What this program asks of a world model; a person may have asked it in other words.
+    let foretells = Questions::default().predict;
     for (n, message) in messages.iter().enumerate() {
+        budget::cancel().check()?;
         let turn = Turn::of(message).map_err(place(n))?;
         match turn.role {
+            "system" if turn.text.trim() == foretells => {
+                let what = "an example of world modelling: its answer was seen, and not done";
+                return Err(place(n)(
+                    Error::new(what)
+                        .hint("export --set trajectories: they come back with all that was seen"),
+                ));
+            }
             "system" => system.push(turn.text),
-            "assistant" if steps.is_empty() && turn.agrees() => {}
+            "assistant" if steps.is_empty() && turn.agrees().map_err(place(n))? => {}
             "assistant" => {
-                if turn.is_context() {
+                if turn.is_context().map_err(place(n))? {
                     let what = "an answer that is not to be trained on, after others that are";
                     return Err(place(n)(Error::new(what)));
                 }

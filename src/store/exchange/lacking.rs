@@ -1,8 +1,8 @@
 //! What a record has that the same episode in a store lacks.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::super::now_ms;
+use super::super::{Prediction, now_ms};
 use super::{Act, Placed, Record, Reflected, Version};
 use crate::experience::Verdict;
 
@@ -48,11 +48,11 @@ impl Lacking {
             known.branches.iter().map(|b| (b.t, b.action.as_str())).collect();
         new.branches.retain(|b| !executed.contains(&(b.t, b.action.as_str())));
         new.pools = places(known, new.pools);
-        new.predictions.retain(|p| {
-            let mut there = known.predictions.iter();
-            !there.any(|k| (k.t, &k.action, &k.model) == (p.t, &p.action, &p.model))
-        });
-        new.thoughts.retain(|thought| known.thoughts.iter().all(|k| k.t != thought.t));
+        let of = |p: &Prediction| (p.t, p.action.clone(), p.model.clone());
+        let expected: HashSet<_> = known.predictions.iter().map(of).collect();
+        new.predictions.retain(|p| !expected.contains(&of(p)));
+        let thought: HashSet<usize> = known.thoughts.iter().map(|k| k.t).collect();
+        new.thoughts.retain(|one| !thought.contains(&one.t));
         new.origin = new.origin.filter(|_| known.origin.is_none());
         let mut lacking = Self { beside: new, goes_on: Vec::new(), differing: 0 };
         let mut free: Vec<usize> = (0..known.reflections.len()).collect();
@@ -88,15 +88,19 @@ impl Lacking {
 /// The places that alternatives do not have yet: behind those of a pool that is there, whose first
 /// draws stay what they are.
 fn places(known: &Record, mut new: Vec<Placed>) -> Vec<Placed> {
-    new.retain(|p| {
-        let same = |k: &Placed| (k.t, &k.action, &k.place.pool) == (p.t, &p.action, &p.place.pool);
-        !known.pools.iter().any(same)
-    });
+    let of = |p: &Placed| (p.t, p.action.clone(), p.place.pool.clone());
+    let there: HashSet<_> = known.pools.iter().map(of).collect();
+    new.retain(|p| !there.contains(&of(p)));
     new.sort_by_key(|p| p.place.rank);
-    for i in 0..new.len() {
-        let of = |p: &&Placed| (p.t, &p.place.pool) == (new[i].t, &new[i].place.pool);
-        if let Some(last) = known.pools.iter().filter(of).map(|k| k.place.rank).max() {
-            new[i].place.rank = last + 1 + new[..i].iter().filter(of).count();
+    let mut next = HashMap::<_, usize>::new();
+    for Placed { t, place, .. } in &known.pools {
+        let next = next.entry((*t, place.pool.clone())).or_default();
+        *next = (*next).max(place.rank + 1);
+    }
+    for Placed { t, place, .. } in &mut new {
+        if let Some(next) = next.get_mut(&(*t, place.pool.clone())) {
+            place.rank = *next;
+            *next += 1;
         }
     }
     new

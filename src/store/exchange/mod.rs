@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use taking::Intake;
 
 use super::{Prediction, Thought};
+use crate::digest::{self, hex};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, Membership, Purpose, RATIONALE, Trajectory, Verdict};
 
@@ -49,6 +50,29 @@ pub struct Origin {
     /// The item, as JSON.
     pub source: String,
 }
+
+impl Origin {
+    /// What an item is called that has no name of its own: after its format and what is in it alone,
+    /// so that it is the same one on another line and in another file. Two of the same are told
+    /// apart by their number, as all episodes are that are the same.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.format, self.mark())
+    }
+
+    fn mark(&self) -> String {
+        hex(digest::of([self.source.as_str()]))
+    }
+
+    /// Whether a name is one that older programs gave such an item: after its file and its line, and
+    /// the beginning of its mark.
+    fn has_older(&self, name: &str) -> bool {
+        let given = name.rsplit_once(' ').map(|(_, mark)| mark);
+        given.is_some_and(|mark| mark.len() == OLDER && self.mark().starts_with(mark))
+    }
+}
+
+/// Digits of a mark in older names.
+const OLDER: usize = 8;
 
 /// The place of an alternative, named by its state and action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -13,7 +13,7 @@ use super::super::predictions::{insert_prediction, insert_thought};
 use super::super::trajectories::{insert_branch, insert_reflection, insert_trajectory};
 use super::super::{NewReflection, Prediction, Store, Thought, now_ms};
 use super::lacking::{GoesOn, Lacking};
-use super::{Act, Origin, Placed, Record, Reflected, Version};
+use super::{Act, OLDER, Origin, Placed, Record, Reflected, Version};
 use crate::error::{Error, Result};
 use crate::experience::{Branch, EXPLORED, Membership, POLICY, UNIFORM, Verdict};
 use crate::paths::own_file;
@@ -102,8 +102,16 @@ impl Record {
         // With their lengths: an action of two lines is not two actions.
         let actions: String =
             tr.steps.iter().map(|step| format!("{}:{}", step.action.len(), step.action)).collect();
-        [&tr.suite, &tr.task_id, tr.purpose.as_str(), &tr.actor, &actions].map(str::to_string)
+        let task = named_now(&tr.task_id, self.origin.as_ref());
+        [&tr.suite, &task, tr.purpose.as_str(), &tr.actor, &actions].map(str::to_string)
     }
+}
+
+/// What a task is called, where older programs called it after the file that it came from: else what
+/// was taken in by them would come in once more.
+fn named_now(task: &str, origin: Option<&Origin>) -> String {
+    let older = origin.filter(|origin| origin.has_older(task));
+    older.map_or_else(|| task.to_string(), Origin::name)
 }
 
 impl Store {
@@ -114,11 +122,19 @@ impl Store {
             "SELECT suite, task_id, purpose, actor, coalesce((SELECT group_concat( \
              length(CAST(action AS BLOB)) || ':' || action, '') FROM \
              (SELECT action FROM steps WHERE trajectory = j.id ORDER BY t)), ''), \
-             iif(deleted, NULL, id) FROM trajectories j WHERE purpose <> 'evaluation' ORDER BY deleted, id",
+             iif(deleted, NULL, id), i.format, i.source FROM trajectories j LEFT JOIN imported i ON \
+             i.trajectory = j.id AND j.task_id GLOB ?1 WHERE purpose <> 'evaluation' ORDER BY \
+             deleted, id",
         )?;
+        // Sources are long: only those are read whose name may be an older one.
+        let older = format!("* {}", "[0-9a-f]".repeat(OLDER));
         let mut there: HashMap<Identity, VecDeque<Option<i64>>> = HashMap::new();
-        let found = rows.query_map([], |row| {
-            let identity = [row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?];
+        let found = rows.query_map([older], |row| {
+            let source: Option<String> = row.get(7)?;
+            let format = row.get::<_, Option<String>>(6)?.unwrap_or_default();
+            let origin = source.map(|source| Origin { format, source });
+            let task = named_now(&row.get::<_, String>(1)?, origin.as_ref());
+            let identity = [row.get(0)?, task, row.get(2)?, row.get(3)?, row.get(4)?];
             Ok((identity, row.get(5)?))
         })?;
         for pair in found {
@@ -228,8 +244,7 @@ impl Store {
             tx.prepare_cached("SELECT id FROM reflections WHERE trajectory = ?1 ORDER BY id")?;
         let numbers: Vec<i64> =
             rows.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        let mut executed: Vec<Branch> = self.branches(id)?;
-        insert_beside(tx, id, beside, &mut executed, (batch, own))?;
+        insert_beside(tx, id, beside, &self.branches(id)?, (batch, own))?;
         for GoesOn { which, versions, acts, undone, .. } in goes_on {
             let Some(reflection) = numbers.get(which) else { continue };
             take_back(tx, *reflection, &undone)?;
@@ -243,7 +258,7 @@ impl Store {
 /// Writes a record; decisions that come with it are one act.
 fn insert_record(db: &Connection, record: Record, by: (&mut Option<i64>, &str)) -> Result<()> {
     let id = insert_trajectory(db, &record.trajectory, at(record.trajectory.created_ms))?;
-    insert_beside(db, id, record, &mut Vec::new(), by)
+    insert_beside(db, id, record, &[], by)
 }
 
 /// A moment that a file tells; now, where it tells none.
@@ -256,22 +271,30 @@ fn insert_beside(
     db: &Connection,
     trajectory: i64,
     record: Record,
-    executed: &mut Vec<Branch>,
+    executed: &[Branch],
     (batch, own): (&mut Option<i64>, &str),
 ) -> Result<()> {
     let without_pools = record.pools.is_empty();
+    // A state may have a hundred thousand of them.
+    let (mut counts, mut numbers) = (HashMap::<usize, usize>::new(), HashMap::new());
+    let mut keep = |branch: &Branch| {
+        numbers.entry((branch.t, branch.action.clone())).or_insert(branch.id);
+        let count = counts.entry(branch.t).or_default();
+        *count += 1;
+        *count - 1
+    };
+    for known in executed {
+        keep(known);
+    }
     for branch in record.branches {
         let mut branch = Branch { trajectory, ..branch };
         branch.id = insert_branch(db, &branch, at(branch.created_ms))?;
+        let rank = keep(&branch);
         if without_pools {
-            let rank = executed.iter().filter(|known| known.t == branch.t).count();
             insert_membership(db, branch.id, &usual_place(&branch, rank))?;
         }
-        executed.push(branch);
     }
-    let number = |t: usize, action: &str| {
-        executed.iter().find(|known| known.t == t && known.action == action).map(|known| known.id)
-    };
+    let number = |t: usize, action: &str| numbers.get(&(t, action.to_string())).copied();
     for Placed { t, action, place } in &record.pools {
         if let Some(id) = number(*t, action) {
             insert_membership(db, id, place)?;

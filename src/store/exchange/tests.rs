@@ -265,3 +265,54 @@ fn an_action_of_two_lines_is_not_two_actions() {
     let again = store.take_in(read(), true, &mut |_| Ok(())).unwrap();
     assert_eq!((again.trajectories, again.known), (0, 4));
 }
+
+#[test]
+fn what_was_named_after_its_file_is_known_by_what_is_in_it() {
+    let (_dir, from) = collected(1);
+    let mut record = whole(&from).remove(0);
+    let origin = Origin { format: "messages".into(), source: "{\"messages\": []}".into() };
+    let now = origin.name();
+    let older = format!("runs 3 {}", &now[now.len() - 16..now.len() - 8]);
+    record.origin = Some(origin);
+    let named = |name: &str| {
+        let mut record = record.clone();
+        record.trajectory.task_id = name.into();
+        record
+    };
+    let there = tempfile::tempdir().unwrap();
+    let to = Store::open(there.path()).unwrap();
+    let take = |name: &str| {
+        let intake = to.take_in(std::iter::once(Ok(named(name))), true, &mut |_| Ok(())).unwrap();
+        (intake.trajectories, intake.known)
+    };
+    assert_eq!(take(&older), (1, 0));
+    for name in [&older, &now, &older.replace("runs 3", "another file")] {
+        assert_eq!(take(name), (0, 1), "{name}");
+    }
+    let kept = &to.experiences(None, None).unwrap()[0];
+    assert_eq!(kept.task_id, older, "what is in the store keeps its name");
+    assert_eq!(take("runs 3 00000000"), (1, 0), "a name that only looks like one");
+}
+
+#[test]
+fn what_a_pool_lacks_comes_behind_what_it_has() {
+    let (_dir, from) = collected(1);
+    let mut known = whole(&from).remove(0);
+    known.pools.truncate(1);
+    let Placed { t, place, .. } = known.pools[0].clone();
+    let placed = |action: &str, rank: usize, pool: &str| {
+        let place = Membership { pool: pool.into(), rank, ..place.clone() };
+        Placed { t, action: action.into(), place }
+    };
+    let mut new = known.clone();
+    new.pools.extend([placed("b", 5, &place.pool), placed("a", 2, &place.pool)]);
+    new.pools.push(placed("a", 4, "mine"));
+    let lacking = lacking::Lacking::of(&known, new).beside.pools;
+    let mut ranks: Vec<_> =
+        lacking.iter().map(|p| (p.place.pool.as_str(), p.action.as_str(), p.place.rank)).collect();
+    ranks.sort_unstable();
+    let (pool, next) = (place.pool.as_str(), place.rank + 1);
+    let mut wanted = [("mine", "a", 4), (pool, "a", next), (pool, "b", next + 1)];
+    wanted.sort_unstable();
+    assert_eq!(ranks, wanted);
+}
