@@ -179,7 +179,7 @@ fn measured(group: &dyn RowGroupReader, room: &Room) -> Result<()> {
             ColumnReader::FloatColumnReader(column) => counted(column, room, |_| 0),
             ColumnReader::DoubleColumnReader(column) => counted(column, room, |_| 0),
             ColumnReader::ByteArrayColumnReader(column) => {
-                counted(column, room, |value| value.len())
+                counted(column, room, parquet::data_type::ByteArray::len)
             }
             ColumnReader::FixedLenByteArrayColumnReader(column) => {
                 counted(column, room, |value| value.len())

@@ -124,9 +124,9 @@ pub(super) fn met<K: Eq + Hash>(
     let mut found: HashMap<K, Vec<Met>> = HashMap::new();
     for (rollout, (one, returns)) in group.iter().zip(returns).enumerate() {
         let given = one.fork.filter(|fork| fork.given).map(|fork| fork.at);
-        for t in one.own()..one.visits.len() {
-            let visit = &one.visits[t];
-            let (action, value) = (visit.chosen, returns[t]);
+        let all = one.visits.iter().zip(returns).enumerate();
+        for (t, (visit, value)) in all.skip(one.own()) {
+            let (action, value) = (visit.chosen, *value);
             let met = Met { rollout, action, given: Some(t) == given, value };
             found.entry(alike(visit, t)).or_default().push(met);
         }

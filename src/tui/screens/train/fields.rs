@@ -7,7 +7,8 @@ use crate::selection::HELD_OUT;
 use crate::train::rl::Method;
 use crate::train::torchrun::Settings;
 use crate::train::{Forecast, Objective, Schedule, built_in};
-use crate::tui::sheet::{Field, Sheet, Takes};
+use crate::tui::sheet::Takes::{Choice, Name, Number, Text};
+use crate::tui::sheet::{Field, Sheet};
 
 /// What a field is set to where the program chooses.
 pub(super) const AUTO: &str = "auto";
@@ -34,28 +35,21 @@ pub const PRESETS: [(&str, &str); 6] = [
     ("paper", "one epoch of world modelling, two of imitation, a cosine from 1e-4 to 0"),
 ];
 
-/// The fields of a new form.
-pub fn sheet() -> Sheet {
-    use Takes::{Choice, Name, Number, Text};
-    let objectives = OBJECTIVES.map(|(objective, _)| objective.as_str());
-    let presets = PRESETS.map(|(name, _)| name);
+/// A number that is worked out where none is given.
+fn auto(name: &'static str, label: &'static str, more: &[&str], hint: &str) -> Field {
+    Field::new(name, label, Number, &[&[AUTO], more].concat()).hint(hint)
+}
+
+fn number(name: &'static str, label: &'static str, choices: &[&str], hint: &str) -> Field {
+    Field::new(name, label, Number, choices).hint(hint)
+}
+
+/// What is played and how it is learnt from.
+fn of_play() -> Vec<Field> {
     // As without a word: the usual one first.
     let mut methods = Method::ALL.map(Method::as_str);
     methods.rotate_right(1);
-    let share = HELD_OUT.to_string();
-    let auto = |name, label, more: &[&str], hint: &str| {
-        Field::new(name, label, Number, &[&[AUTO], more].concat()).hint(hint)
-    };
-    let number = |name, label, choices: &[&str], hint: &str| {
-        Field::new(name, label, Number, choices).hint(hint)
-    };
-    let python = Settings::new(1, None).python;
-    let device = Device::best().to_string();
-    let devices: &[&str] = if device == "cpu" { &["cpu"] } else { &[&device, "cpu"] };
-    let schedules = [Schedule::Cosine, Schedule::Linear, Schedule::Constant].map(Schedule::as_str);
-    Sheet::new(vec![
-        Field::new("objective", "objective", Choice, &objectives),
-        Field::new("preset", "preset", Choice, &presets),
+    vec![
         Field::new("method", "method", Choice, &methods),
         auto("group", "  rollouts", &["4", "8", "16"], "of each task from its beginning"),
         number("limit", "  steps", &["30", "20", "50"], "of an episode at most"),
@@ -63,8 +57,28 @@ pub fn sheet() -> Sheet {
         auto("width", "  of each", &["2", "3", "4"], "actions or continuations at such a state"),
         auto("gamma", "  discount", &["0.95", "1"], "what a step later counts less"),
         auto("kl", "  KL", &["0", "0.01", "0.04"], "what the distance from the start counts (k3)"),
-        number("ends", "  tokens", &["none", "3000000"], "after which it ends, before its updates do"),
+        number(
+            "ends",
+            "  tokens",
+            &["none", "3000000"],
+            "after which it ends, before its updates do",
+        ),
         number("acts", "  temperature", &["1", "0.6", "0.4"], "of who plays and is trained"),
+    ]
+}
+
+/// The fields of a new form.
+pub fn sheet() -> Sheet {
+    let objectives = OBJECTIVES.map(|(objective, _)| objective.as_str());
+    let presets = PRESETS.map(|(name, _)| name);
+    let share = HELD_OUT.to_string();
+    let python = Settings::new(1, None).python;
+    let device = Device::best().to_string();
+    let devices: &[&str] = if device == "cpu" { &["cpu"] } else { &[&device, "cpu"] };
+    let schedules = [Schedule::Cosine, Schedule::Linear, Schedule::Constant].map(Schedule::as_str);
+    let mut fields = vec![
+        Field::new("objective", "objective", Choice, &objectives),
+        Field::new("preset", "preset", Choice, &presets),
         number("beta", "  beta", &["0.1", "0.5", "0.02"], "what the distance from the start counts"),
         // What the fields do not show of a run that is played again.
         Field::new("rl", "", Text, &[""]),
@@ -141,7 +155,10 @@ pub fn sheet() -> Sheet {
         Field::new("writer", "texts by", Choice, &[AUTO, "template"]).hint("auto: by anyone"),
         Field::new("keep", "keep all", Choice, &["no", "yes"])
             .hint("also checkpoints that are neither best, newest nor in use (none go without validation)"),
-    ])
+    ];
+    // Under what is optimised and its preset.
+    fields.splice(2..2, of_play());
+    Sheet::new(fields)
 }
 
 /// Puts a preset's settings in.
