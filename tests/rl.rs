@@ -76,6 +76,13 @@ fn every_method_learns_and_says_what_it_measures() {
         let id = kept[0]["id"].to_string();
         let steps = json(data.path(), &["replay", &id]);
         assert!(steps.len() > 1, "{method}");
+        // Beside its group, and beside what the policy would do now.
+        let group = json(data.path(), &["replay", &id, "--group"]);
+        assert!(group.iter().any(|one| one["trajectory"] == kept[0]["id"]), "{method}: {group:?}");
+        let now = json(data.path(), &["replay", &id, "--now"]);
+        let shares = now[0]["now"]["shares"].as_array().unwrap();
+        let sum: f64 = shares.iter().map(|share| share.as_f64().unwrap()).sum();
+        assert!((sum - 1.0).abs() < 1e-4, "{method}: {shares:?}");
     }
 }
 
@@ -113,11 +120,15 @@ fn nothing_has_moved_at_the_first_pass_and_something_at_the_second() {
     }
     assert!(one[0].get("ratio_off").is_none(), "nobody asked the weights again");
     // What acted and what is trained are the same policy, in two implementations.
-    let asked = updates(&json(data.path(), &[&plan[..], &["--kl", "0.01"]].concat()));
-    let first = asked[0]["ratio_off"].as_f64().unwrap();
-    println!("ratio of the first pass: 1 within {first:.1e}");
+    let first = two[0]["played_off"].as_f64().unwrap();
+    println!("played and asked: a ratio of 1 within {first:.1e}");
     assert!(first < 2e-5, "{first}");
-    assert_eq!(asked[0]["clip_share"], 0.0);
+    // The start is read, and with one pass nobody else.
+    let held = updates(&json(data.path(), &[&plan[..], &["--kl", "0.01"]].concat()));
+    assert!(held[0].get("ratio_off").is_none(), "{held:?}");
+    assert!(held[0]["kl"].as_f64().unwrap() < 1e-6, "nothing has moved: {held:?}");
+    let tokens = |all: &[serde_json::Value]| all[0]["tokens"].as_f64().unwrap();
+    assert!(tokens(&held) > tokens(&one), "what the start reads counts");
     let off = two.iter().map(|update| update["ratio_off"].as_f64().unwrap());
     assert!(off.fold(0.0, f64::max) > 1e-4, "{two:?}");
 }
@@ -198,7 +209,15 @@ fn what_means_nothing_is_refused_by_name() {
     );
     refused(
         &["train", "--objective", "rl", "--suite", "household", "--group", "1", "--method", "grpo"],
-        "needs at least 2",
+        "takes 2 to 1,024",
     );
+    for (flag, value, method) in
+        [("--forks", "3", "grpo"), ("--width", "3", "rloo"), ("--gamma", "0.9", "dapo")]
+    {
+        let args = ["--steps", "1", "--method", method, flag, value];
+        refused(&plan(&args), &format!("{flag} means nothing for this run of {method}"));
+    }
+    let ratio = ["--steps", "1", "--method", "rloo", "--ratio", "0.2", "0.3"];
+    refused(&plan(&ratio), "--ratio means nothing");
     refused(&["train", "--objective", "rl", "--suite", "cmd:true"], "cmd:true");
 }

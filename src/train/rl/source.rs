@@ -323,6 +323,7 @@ impl Source for Playing<'_> {
         if asks {
             measured.push(("clip_share".into(), found.clipped as f64 / ratios));
             measured.push(("ratio_off".into(), found.off));
+            measured.push(("played_off".into(), found.played));
         }
         if self.start.is_some() {
             measured.push(("kl".into(), found.kl / ratios));

@@ -140,6 +140,9 @@ pub struct Sums {
     pub kl: f64,
     /// The largest distance of a ratio from 1.
     pub off: f64,
+    /// How far the probability that was drawn by is from the one that was asked for, as a ratio's
+    /// distance from 1: playing and training are two implementations of one policy.
+    pub played: f64,
     /// Terms whose state does not fit into the context.
     pub lost: usize,
 }
@@ -154,6 +157,7 @@ impl Sums {
             clipped: self.clipped + other.clipped,
             kl: self.kl + other.kl,
             off: self.off.max(other.off),
+            played: self.played.max(other.played),
             lost: self.lost + other.lost,
         }
     }
@@ -217,6 +221,8 @@ impl Grown {
             // What is asked is compared with what was asked: playing rounds otherwise.
             let (old, new) = (known.old.map(asked), known.new.map(asked));
             let old = old.as_deref().unwrap_or(&visit.logs);
+            let apart = (old[term.action] - visit.logs[term.action]).exp() - 1.0;
+            sums.played = sums.played.max(apart.abs());
             let new = new.as_deref().unwrap_or(old);
             let start = known.start.map(|costs| asked(costs)[term.action]);
             let own = (old[term.action], new[term.action], start);
