@@ -249,4 +249,13 @@ fn what_torchrun_cannot_do_is_refused_by_name() {
     assert!(none.contains("/no/such/python") && none.contains("pip install torch"), "{none}");
     let here = ["train", "--from", "novice", "--objective", "imitation", "--processes", "2"];
     assert!(!run(dir.path(), &here).status.success());
+    let Some(python) = python() else { return };
+    let has_gpu = "import sys, torch; sys.exit(0 if torch.cuda.is_available() else 1)";
+    let has_gpu = Command::new(&python).args(["-c", has_gpu]).status().unwrap().success();
+    if !has_gpu {
+        // The trainer would make plain data parallelism of it without a word.
+        let sharded = ["--objective", "imitation", "--python", &python, "--trainer-args"];
+        let said = refused(&[&sharded[..], &["{\"fsdp\": \"full_shard\"}"]].concat());
+        assert!(said.contains("fsdp was asked for"), "{said}");
+    }
 }

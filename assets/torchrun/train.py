@@ -310,6 +310,10 @@ def main():
         rates=job["rates"],
     )
     told.trainer = trainer
+    for name in ("fsdp", "deepspeed"):
+        # On CPUs transformers does as if it had not been asked.
+        if args.get(name) and not getattr(trainer, f"is_{name}_enabled"):
+            raise ValueError(f"{name} was asked for, and the trainer does not do it here (it needs GPUs)")
     trainer.train(resume_from_checkpoint=job["resume"])
     tell(job["metrics"], event="ended")
     if lock:

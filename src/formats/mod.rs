@@ -255,13 +255,17 @@ pub fn export(
     for (i, item) in selection.items.iter().enumerate() {
         control.checkpoint()?;
         if item.held_out == order.held_out {
-            trajectories += 1;
             let (chosen, roles) = (item.read(store)?, Roles::of(item));
-            let mut line = |line: Value| emit(line.to_string());
+            let mut gives = false;
+            let mut line = |line: Value| {
+                gives = true;
+                emit(line.to_string())
+            };
             match &tokens {
                 Some(tokens) => tokens.examples(&chosen, roles, order, &mut line)?,
                 None => examples(&chosen, roles, order, &mut line)?,
             }
+            trajectories += usize::from(gives);
         } else {
             extent.held_out += usize::from(item.held_out);
         }

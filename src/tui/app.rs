@@ -392,6 +392,9 @@ impl App {
             }
             JobMsg::Paused(paused) => {
                 self.jobs.entry(kind).or_default().paused = paused;
+                if kind == JobKind::Train {
+                    self.screens.train.pauses(paused);
+                }
                 Vec::new()
             }
             JobMsg::Run(run) => {
@@ -410,6 +413,9 @@ impl App {
             }
             JobMsg::Ended(result) => {
                 self.jobs.remove(&kind);
+                if kind == JobKind::Train {
+                    self.screens.train.pauses(false);
+                }
                 // The queue goes on whatever ended before it, and says so.
                 let next = self.screens.train.next_waiting().filter(|_| kind == JobKind::Train);
                 let then = next.map_or(String::new(), |run| {

@@ -110,7 +110,7 @@ fn lines<'a>(state: &State, run: &RunRow, theme: Theme) -> Vec<Line<'a>> {
     let stages: Vec<Stage> = serde_json::from_value(config["stages"].clone()).unwrap_or_default();
     let mut lines = vec![Line::from(vec![
         Span::styled(format!("{} ", run.objective), theme.strong()),
-        Span::raw(run.status.as_str()),
+        Span::raw(state.status(run)),
     ])];
     let words = [run.name.as_deref().unwrap_or_default(), &run.tags, &run.note];
     let words: Vec<String> =

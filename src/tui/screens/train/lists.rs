@@ -85,7 +85,7 @@ pub(super) fn runs(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rec
             format!("{over}{:>3}", run.id),
             run.objective.clone(),
             format!("{}/{}", run.step, run.steps),
-            run.status.as_str().to_string(),
+            state.status(run).to_string(),
             figures.and_then(|f| f.loss).map_or(String::new(), short),
             best.map_or(String::new(), |(step, cost)| {
                 let start = figures.and_then(|f| f.start).filter(|start| *start < cost);

@@ -102,6 +102,8 @@ pub struct State {
     pub(super) suite: Option<String>,
     /// Runs that other processes train.
     pub elsewhere: Vec<i64>,
+    /// The run that this program trains, while it is paused.
+    pub paused: Option<i64>,
     ticks: u32,
 }
 
@@ -142,6 +144,17 @@ impl State {
 
     fn points(&self) -> &[MetricPoint] {
         self.shown(self.name()).first().map(|(_, points)| *points).unwrap_or_default()
+    }
+
+    /// How a run stands.
+    pub fn status(&self, run: &RunRow) -> &'static str {
+        if self.paused == Some(run.id) { "paused" } else { run.status.as_str() }
+    }
+
+    /// The run that is trained here was paused, or goes on.
+    pub fn pauses(&mut self, paused: bool) {
+        let here = |id: &&i64| !self.elsewhere.contains(*id);
+        self.paused = self.alive.iter().find(here).copied().filter(|_| paused);
     }
 
     /// Puts a run that has just begun in front.

@@ -97,7 +97,7 @@ fn draw_runs(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
             run.objective,
             run.step,
             run.steps,
-            run.status.as_str()
+            state.status(run)
         );
         let line = Line::from(fit(&text, inner.width as usize));
         lines.push(if i == state.selected { line.style(theme.selected()) } else { line });
