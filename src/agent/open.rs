@@ -241,9 +241,10 @@ pub fn played_by(store: &Store, trajectory: &Trajectory) -> Option<String> {
     let (run, step) = actor.strip_prefix("run ")?.split_once(" step ")?;
     let (run, step): (i64, u64) = (run.parse().ok()?, step.parse().ok()?);
     let kept = store.checkpoints().ok()?.into_iter().filter(|saved| saved.run == run);
-    let nearest = kept.min_by_key(|saved| saved.step.abs_diff(step));
-    let start = || store.run(run).ok().map(|row| row.start).filter(|start| is_there(start));
-    nearest.map(|saved| saved.name()).or_else(start)
+    let kept = kept.map(|saved| (saved.step.abs_diff(step), saved.name()));
+    let start = store.run(run).ok().map(|row| row.start).filter(|start| is_there(start));
+    let start = start.map(|start| (step, start));
+    Some(start.into_iter().chain(kept).min_by_key(|(apart, _)| *apart)?.1)
 }
 
 /// One mind.

@@ -182,11 +182,9 @@ struct TuningArgs {
 }
 
 impl TuningArgs {
-    /// Of a run that ends by its tokens nobody knows how many updates it makes: a share of those that
-    /// it might make would be all of the run.
     fn tuning(&self, by_tokens: bool) -> Tuning {
         let Self { schedule, warmup, floor, decay, clip } = *self;
-        let usual = if by_tokens { Tuning::steady() } else { Tuning::default() };
+        let usual = Tuning::usual(by_tokens);
         let (schedule, warmup) =
             (schedule.unwrap_or(usual.schedule), warmup.unwrap_or(usual.warmup));
         Tuning { schedule, warmup, floor, decay, clip }

@@ -72,12 +72,16 @@ impl Blame {
             return format!("{} wins from none of its states: nothing can be said", self.mind);
         }
         let Some(Step { t, action, drop, interval: (low, high), is_certain }) = &self.step else {
-            return format!(
-                "{} wins from later states no less often than from earlier ones",
-                self.mind
-            );
+            return format!("{} loses nothing for good after any step", self.mind);
         };
         let points = |x: &f64| format!("{:.0}", 100.0 * x);
+        if *drop <= 0.0 {
+            return format!(
+                "step {}, {action}, was suspected, and by fresh forks {} loses nothing there",
+                t + 1,
+                self.mind
+            );
+        }
         let head = if *is_certain { "lost at" } else { "likeliest lost at, which may be chance:" };
         format!(
             "{head} step {}, {action}: {} wins {} points less often after it [{}, {}], by fresh forks",
@@ -103,8 +107,22 @@ fn likelihood(won: u64, n: u64) -> f64 {
     part(won) + part(n - won)
 }
 
-/// How much of a drop a later state has to make good again for it not to count as lost there.
-const AGAIN_WON: f64 = 0.75;
+/// How much of a drop a later state has to make good again for it not to count as lost there; and how
+/// rarely it would do that by chance, in all later states together.
+const AGAIN_WON: (f64, f64) = (0.75, 0.05);
+
+/// How likely at least so many of `n` are won where each is with this chance.
+fn at_least(won: u64, n: u64, chance: f64) -> f64 {
+    // From the end: each term from the one before, in logarithms, for a share of 0 has none.
+    let log = |x: f64| x.max(1e-12).ln();
+    let mut choose = 0.0; // ln of n over i, of i = n
+    let mut sum = 0.0;
+    for i in (won..=n).rev() {
+        sum += (choose + i as f64 * log(chance) + (n - i) as f64 * log(1.0 - chance)).exp();
+        choose += log(i as f64) - log((n - i + 1) as f64);
+    }
+    sum.min(1.0)
+}
 
 /// The step that best parts the states into those before it, from which the mind wins more often, and
 /// those after it, none of which is as good again; none where nothing falls for good.
@@ -116,9 +134,13 @@ fn suspect(chances: &[Chance]) -> Option<usize> {
     let falls = |t: &usize| {
         let (before, after) = (share(sum(&chances[..=*t])), share(sum(&chances[*t + 1..])));
         let Some((before, after)) = before.zip(after) else { return false };
-        let good = after + AGAIN_WON * (before - after);
-        let again = |one: &Chance| one.n > 0 && one.share() >= good && one.interval.0 > after;
-        before > after && !chances[*t + 1..].iter().any(again)
+        let later = &chances[*t + 1..];
+        let good = after + AGAIN_WON.0 * (before - after);
+        let rare = AGAIN_WON.1 / later.len() as f64;
+        let again = |one: &Chance| {
+            one.n > 0 && one.share() >= good && at_least(one.won, one.n, after) < rare
+        };
+        before > after && !later.iter().any(again)
     };
     let likely = |t: usize| {
         let ((a, m), (b, n)) = (sum(&chances[..=t]), sum(&chances[t + 1..]));
@@ -304,6 +326,8 @@ mod tests {
         assert_eq!(suspect(&chances(&[16, 2, 16, 0, 0])), Some(2));
         let twice = [16, 16, 2, 2, 15, 16, 0, 0, 0, 16, 0, 0, 0, 0];
         assert_eq!(suspect(&chances(&twice)), Some(9));
+        assert!((at_least(12, 16, 0.5) - 0.038_406).abs() < 1e-5);
+        assert!(at_least(1, 16, 0.0) < 1e-9 && (at_least(0, 16, 0.3) - 1.0).abs() < 1e-9);
         // A state whose forks were all broken off says nothing.
         let mut broken = chances(&[16, 16, 0, 0, 0]);
         (broken[2].won, broken[2].n) = (0, 0);

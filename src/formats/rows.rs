@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_unpacks_to_more_than_the_limit_is_refused_before_it_check_packing() {
+    fn what_unpacks_to_more_than_the_limit_is_refused_before_it_is_unpacked() {
         let text = "x".repeat(10_000);
         // One text in many rows, and many times in the list of one row.
         let many = file(&vec![text.as_str(); 1000], &vec![1.0; 1000], false);

@@ -34,7 +34,8 @@ pub fn command(plan: &Plan, start: &str) -> String {
     of_data(&plan.data, &usual.data, &mut add);
     add("--batch", (plan.batch != usual.batch).then(|| plan.batch.to_string()));
     add("--seed", (plan.seed != 1).then(|| plan.seed.to_string()));
-    of_tuning(&plan.tuning, &mut add);
+    let by_tokens = plan.rl.as_ref().is_some_and(|rl| rl.tokens.is_some());
+    of_tuning(&plan.tuning, by_tokens, &mut add);
     add("--lora", plan.lora.map(|rank| rank.to_string()));
     add("--alpha", plan.alpha.map(|alpha| alpha.to_string()));
     add("--modules", Some(plan.modules.join(",")).filter(|named| !named.is_empty()));
@@ -122,8 +123,8 @@ fn of_rl(rl: &Rl, add: &mut impl FnMut(&str, Option<String>)) {
     add("--data", rl.data.as_ref().map(|folder| folder.display().to_string()));
 }
 
-fn of_tuning(tuning: &Tuning, add: &mut impl FnMut(&str, Option<String>)) {
-    let usual = Tuning::default();
+fn of_tuning(tuning: &Tuning, by_tokens: bool, add: &mut impl FnMut(&str, Option<String>)) {
+    let usual = Tuning::usual(by_tokens);
     add("--schedule", (tuning.schedule != usual.schedule).then(|| word(&tuning.schedule)));
     for (flag, value, usual) in [
         ("--warmup", tuning.warmup, usual.warmup),
@@ -132,5 +133,26 @@ fn of_tuning(tuning: &Tuning, add: &mut impl FnMut(&str, Option<String>)) {
         ("--clip", tuning.clip, usual.clip),
     ] {
         add(flag, (value.to_bits() != usual.to_bits()).then(|| value.to_string()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::Objective;
+
+    #[test]
+    fn what_is_usual_of_a_run_that_ends_by_its_tokens_is_not_what_is_usual_of_others() {
+        let of = |tokens: Option<u64>, tuning: Tuning| {
+            let mut plan = Plan { tuning, ..Plan::new(Objective::Rl, 60, 1) };
+            plan.rl.as_mut().unwrap().tokens = tokens;
+            command(&plan, "novice")
+        };
+        let (falling, steady) = (Tuning::default(), Tuning::steady());
+        let says = |said: &str| (said.contains("--schedule"), said.contains("--warmup"));
+        assert_eq!(says(&of(None, falling)), (false, false));
+        assert_eq!(says(&of(Some(9), steady)), (false, false));
+        assert_eq!(says(&of(Some(9), falling)), (true, true));
+        assert_eq!(says(&of(None, steady)), (true, true));
     }
 }

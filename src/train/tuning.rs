@@ -60,6 +60,12 @@ impl Tuning {
         Self { schedule: Schedule::Constant, warmup: 0.0, ..Self::default() }
     }
 
+    /// The usual one: of a run that ends by its tokens nobody knows how many updates it makes, and a
+    /// share of those that it might make would be all of the run.
+    pub fn usual(by_tokens: bool) -> Self {
+        if by_tokens { Self::steady() } else { Self::default() }
+    }
+
     /// Refuses numbers that mean nothing.
     pub fn check(&self) -> Result<()> {
         let Self { warmup, floor, decay, clip, schedule } = *self;

@@ -170,7 +170,9 @@ fn key_line(app: &App, width: usize) -> Line<'static> {
 }
 
 fn job_cell(kind: JobKind, job: &super::jobs::Job, theme: Theme, short: bool) -> String {
-    let Some(progress) = &job.progress else { return format!("{kind:?} starting") };
+    let Some(progress) = &job.progress else {
+        return format!("{kind:?} {}", if job.paused { "paused" } else { "starting" });
+    };
     let share = ratio(progress.done as f64, progress.total as f64);
     let state = if job.paused {
         " paused".to_string()

@@ -76,10 +76,16 @@ impl<'a> Turn<'a> {
 
     /// What was thought, and done.
     fn act(&self) -> Result<(Option<String>, String)> {
-        let (thought, said) = thought_apart(self.text.trim())?;
         let calls = list(self.message, "tool_calls")?;
         let old = self.message.get("function_call").filter(|call| !call.is_null());
         let calls: Vec<String> = calls.iter().chain(old).map(called).collect();
+        let text = self.text.trim();
+        // A thought may go on until the call.
+        let unended = text.strip_prefix(THINK.0).filter(|inner| !inner.contains(THINK.1));
+        let (thought, said) = match unended.filter(|_| !calls.is_empty()) {
+            Some(inner) => (inner.trim(), ""),
+            None => thought_apart(text)?,
+        };
         let (before, action) = if !calls.is_empty() {
             (said, calls.join("\n"))
         } else if let Some(action) = said.strip_prefix(DO.0) {

@@ -95,12 +95,12 @@ fn places(known: &Record, mut new: Vec<Placed>) -> Vec<Placed> {
     let mut next = HashMap::<_, usize>::new();
     for Placed { t, place, .. } in &known.pools {
         let next = next.entry((*t, place.pool.clone())).or_default();
-        *next = (*next).max(place.rank + 1);
+        *next = (*next).max(place.rank.saturating_add(1));
     }
     for Placed { t, place, .. } in &mut new {
         if let Some(next) = next.get_mut(&(*t, place.pool.clone())) {
             place.rank = *next;
-            *next += 1;
+            *next = next.saturating_add(1);
         }
     }
     new

@@ -43,7 +43,8 @@ pub struct Noise {
     pub method: Method,
     /// Independent updates.
     pub updates: usize,
-    /// Tokens of one on average, sampled and trained on, as `--tokens` counts them.
+    /// Tokens of one on average, sampled and trained on: without what a run of `--kl` has the start read
+    /// and learns of groups without spread.
     pub tokens: f64,
     /// The mean success of its rollouts.
     pub success: f64,
@@ -55,8 +56,9 @@ pub struct Noise {
     pub signal_interval: (f64, f64),
     /// `T (E - S) / S`; none where no signal was found.
     pub noise_tokens: Option<f64>,
-    /// Its interval, by that of the signal: without an end where that reaches 0.
-    pub noise_tokens_interval: (f64, Option<f64>),
+    /// Its interval, by that of the signal: without an end where that reaches 0, and none where it lies
+    /// below.
+    pub noise_tokens_interval: Option<(f64, Option<f64>)>,
 }
 
 /// Tokens of a pass at most.
@@ -113,10 +115,8 @@ pub fn noise(
         signal,
         signal_interval,
         noise_tokens: scale(signal),
-        noise_tokens_interval: (
-            scale(signal_interval.1).unwrap_or_default(),
-            scale(signal_interval.0),
-        ),
+        noise_tokens_interval: scale(signal_interval.1)
+            .map(|least| (least, scale(signal_interval.0))),
     })
 }
 

@@ -199,7 +199,7 @@ fn many_alternatives_are_read_at_once_and_reading_ends_when_it_is_asked_to() {
     let begun = std::time::Instant::now();
     assert_eq!(of(&item).branches.len(), 150_000);
     let took = begun.elapsed();
-    assert!(took.as_secs() < 10, "{took:?}");
+    assert!(took.as_secs() < 60, "squared it would be hours: {took:?}");
     let chat = json!({"messages": [{"role": "user", "content": "Go."},
         {"role": "assistant", "content": "go"}]});
     for item in [item, chat] {

@@ -128,7 +128,7 @@ pub fn sheet() -> Sheet {
             "save",
             "save every",
             &["25", "50", "100"],
-            "updates; auto: a quarter of the run, 25 at least",
+            "updates; auto: a quarter of the run, 25 at least, of rl 10",
         ),
         auto("tokens", "tokens a pass", &["2048", "8192"], "auto: as the largest tree has"),
         auto("memory", "memory (MB)", &["4000", "8000"], "at most; auto: what is free"),

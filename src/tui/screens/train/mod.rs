@@ -102,7 +102,9 @@ pub struct State {
     pub(super) suite: Option<String>,
     /// Runs that other processes train.
     pub elsewhere: Vec<i64>,
-    /// The run that this program trains, while it is paused.
+    /// The run that this program trains, or trained last.
+    pub here: Option<i64>,
+    /// It, while it is paused.
     pub paused: Option<i64>,
     ticks: u32,
 }
@@ -153,8 +155,7 @@ impl State {
 
     /// The run that is trained here was paused, or goes on.
     pub fn pauses(&mut self, paused: bool) {
-        let here = |id: &&i64| !self.elsewhere.contains(*id);
-        self.paused = self.alive.iter().find(here).copied().filter(|_| paused);
+        self.paused = self.here.filter(|_| paused);
     }
 
     /// Puts a run that has just begun in front.
@@ -163,6 +164,7 @@ impl State {
         self.lens.window = None;
         self.lens.cursor = None;
         self.wanted = Some(run);
+        self.here = Some(run);
     }
 
     fn curve_effect(&self) -> Vec<Effect> {
