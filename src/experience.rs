@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use by::{HUMAN, by, called};
 pub use names::{ANSWERS, EXPERTS, EXPLORED, MIXTURE, PERTURBED, POLICY, UNIFORM, is_answers};
-pub use rates::{Share, newcombe, wilson};
+pub use rates::{Share, at_least, newcombe, wilson};
 pub use reflection::Reflection;
 
 /// What a trajectory is kept for.

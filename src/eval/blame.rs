@@ -15,7 +15,7 @@ use crate::control::{Control, Meter, Progress};
 use crate::env::{Experts, Suite};
 use crate::episode::{Episode, Play, Player, Worlds, at_once, way, wins};
 use crate::error::Result;
-use crate::experience::{Trajectory, newcombe, wilson};
+use crate::experience::{Trajectory, at_least, newcombe, wilson};
 use crate::rng::Rng;
 
 /// What a mind made of a state.
@@ -110,19 +110,6 @@ fn likelihood(won: u64, n: u64) -> f64 {
 /// How much of a drop a later state has to make good again for it not to count as lost there; and how
 /// rarely it would do that by chance, in all later states together.
 const AGAIN_WON: (f64, f64) = (0.75, 0.05);
-
-/// How likely at least so many of `n` are won where each is with this chance.
-fn at_least(won: u64, n: u64, chance: f64) -> f64 {
-    // From the end: each term from the one before, in logarithms, for a share of 0 has none.
-    let log = |x: f64| x.max(1e-12).ln();
-    let mut choose = 0.0; // ln of n over i, of i = n
-    let mut sum = 0.0;
-    for i in (won..=n).rev() {
-        sum += (choose + i as f64 * log(chance) + (n - i) as f64 * log(1.0 - chance)).exp();
-        choose += log(i as f64) - log((n - i + 1) as f64);
-    }
-    sum.min(1.0)
-}
 
 /// The step that best parts the states into those before it, from which the mind wins more often, and
 /// those after it, none of which is as good again; none where nothing falls for good.
@@ -326,8 +313,6 @@ mod tests {
         assert_eq!(suspect(&chances(&[16, 2, 16, 0, 0])), Some(2));
         let twice = [16, 16, 2, 2, 15, 16, 0, 0, 0, 16, 0, 0, 0, 0];
         assert_eq!(suspect(&chances(&twice)), Some(9));
-        assert!((at_least(12, 16, 0.5) - 0.038_406).abs() < 1e-5);
-        assert!(at_least(1, 16, 0.0) < 1e-9 && (at_least(0, 16, 0.3) - 1.0).abs() < 1e-9);
         // A state whose forks were all broken off says nothing.
         let mut broken = chances(&[16, 16, 0, 0, 0]);
         (broken[2].won, broken[2].n) = (0, 0);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::experience::wilson;
+use crate::experience::{at_least, wilson};
 use crate::rng::Rng;
 use crate::store::{EvalRow, Store};
 
@@ -212,15 +212,7 @@ fn bootstrap_of(games: &[Vec<(usize, f64)>], pairs: usize, draws: usize) -> (f64
 
 /// The two-sided exact test that of `a + b` fair coins as few or fewer fall on the rarer side.
 fn mcnemar(a: usize, b: usize) -> f64 {
-    let n = a + b;
-    // ln of the binomial coefficients, one from the other.
-    let mut log = -(n as f64) * std::f64::consts::LN_2;
-    let mut tail = 0.0;
-    for i in 0..=a.min(b) {
-        tail += f64::exp(log);
-        log += ((n - i) as f64).ln() - ((i + 1) as f64).ln();
-    }
-    (2.0 * tail).min(1.0)
+    (2.0 * at_least(a.max(b) as u64, (a + b) as u64, 0.5)).min(1.0)
 }
 
 #[cfg(test)]

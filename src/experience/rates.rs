@@ -25,6 +25,19 @@ pub fn newcombe((a, (la, ua)): Share, (b, (lb, ub)): Share) -> (f64, f64) {
     (a - b - low, a - b + high)
 }
 
+/// How likely at least so many of `n` are won where each is with this chance (a binomial's tail).
+pub fn at_least(won: u64, n: u64, chance: f64) -> f64 {
+    // From the end: each term from the one before, in logarithms, for a share of 0 has none.
+    let log = |x: f64| x.max(1e-12).ln();
+    let mut choose = 0.0; // ln of n over i, of i = n
+    let mut sum = 0.0;
+    for i in (won..=n).rev() {
+        sum += (choose + i as f64 * log(chance) + (n - i) as f64 * log(1.0 - chance)).exp();
+        choose += log(i as f64) - log((n - i + 1) as f64);
+    }
+    sum.min(1.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,5 +56,11 @@ mod tests {
         let share = |won: u64, n: u64| (won as f64 / n as f64, wilson(won, n));
         let (low, high) = newcombe(share(56, 70), share(48, 80));
         assert!((low - 0.0524).abs() < 1e-4 && (high - 0.3339).abs() < 1e-4, "{low} {high}");
+    }
+
+    #[test]
+    fn a_binomials_tail_is_the_known_one() {
+        assert!((at_least(12, 16, 0.5) - 0.038_406).abs() < 1e-5);
+        assert!(at_least(1, 16, 0.0) < 1e-9 && (at_least(0, 16, 0.3) - 1.0).abs() < 1e-9);
     }
 }

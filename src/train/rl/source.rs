@@ -61,7 +61,7 @@ impl UnderWay {
     /// Whether actions were written, and not chosen from a list.
     fn has_written(&self) -> bool {
         let visits = self.trees.iter().flat_map(|tree| &tree.rollouts).flat_map(|one| &one.visits);
-        visits.into_iter().any(|visit| visit.logs.is_empty())
+        visits.map(|visit| &visit.logs).any(Vec::is_empty)
     }
 }
 

@@ -18,8 +18,8 @@ const WRITER: &str = "foretaste";
 /// What stands between what is seen first and what is to be done.
 const TASK: &str = "Your task is to: ";
 
-fn needed(text: Option<String>, name: &str) -> Result<String> {
-    text.ok_or_else(|| Error::new(format!("{name}: what foretaste wrote says it")))
+fn needed<T>(said: Option<T>, name: &str) -> Result<T> {
+    said.ok_or_else(|| Error::new(format!("{name}: what foretaste wrote says it")))
 }
 
 /// What this program says of a trajectory of its own, and what it calls its task.
@@ -29,7 +29,7 @@ pub fn filed(item: &Value) -> Result<Option<(Filed, String)>> {
         return Ok(None);
     }
     let extra = &item["extra"];
-    let text = |of: &Value, name: &str| needed(field(of, name)?, name);
+    let text = |of: &Value, name: &str| needed(field::<String>(of, name)?, name);
     let purpose = text(extra, "purpose")?;
     let purpose = Purpose::from_name(&purpose)
         .ok_or_else(|| Error::new(format!("purpose: there is no {purpose}")))?;
@@ -62,10 +62,7 @@ pub fn opening(item: &Value, told: &str) -> Result<Option<(String, String)>> {
 /// A step of one of its own, whole; older files say too little of it.
 pub fn step(extra: &Value, done: &Done) -> Result<Option<Step>> {
     let Some(source) = field(extra, "source")? else { return Ok(None) };
-    let said = |name: &str| {
-        let said = field::<bool>(extra, name)?;
-        said.ok_or_else(|| Error::new(format!("{name}: what foretaste wrote says it")))
-    };
+    let said = |name: &str| needed(field::<bool>(extra, name)?, name);
     Ok(Some(Step {
         action: done.action.clone(),
         source,
