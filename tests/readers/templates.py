@@ -1,4 +1,4 @@
-"""What transformers makes of chat templates, for tests/readers.rs: prints one JSON object, a text or null by
+"""What transformers makes of chat templates, for tests/readers: prints one JSON object, a text or null by
 template and conversation.
 
     python templates.py FOLDER

@@ -1,6 +1,6 @@
-"""What other trainers read of exported files, for tests/readers.rs: prints one JSON object.
+"""What other trainers read of exported files, for tests/readers: prints one JSON object.
 
-    python readers.py FOLDER
+    python trainers.py FOLDER
 
 FOLDER has messages.jsonl, pairs.jsonl, tokens.jsonl, preference.jsonl, sft.parquet, rl.parquet, model/, and of the
 models plain/ and other/ lines with the settings of LLaMA-Factory and axolotl.
@@ -15,7 +15,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
 from datasets import load_dataset  # noqa: E402
 from transformers import PreTrainedTokenizerFast  # noqa: E402
-from trl import SFTConfig, SFTTrainer  # noqa: E402
+from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer  # noqa: E402
 from trl.data_utils import is_conversational  # noqa: E402
 
 folder = sys.argv[1]
@@ -33,21 +33,20 @@ for name in ["sft", "rl"]:
 tokens = rows("tokens.jsonl")
 tokenizer = PreTrainedTokenizerFast(tokenizer_file=place("model/tokenizer.json"))
 tokenizer.eos_token = tokenizer.pad_token = tokenizer.convert_ids_to_tokens(0)
-settings = SFTConfig(
-    output_dir=place("out"),
-    max_steps=1,
-    per_device_train_batch_size=len(tokens),
-    learning_rate=0.0,
-    logging_steps=1,
-    report_to="none",
-    save_strategy="no",
-    use_cpu=True,
-    bf16=False,
-    gradient_checkpointing=False,
-    completion_only_loss=True,
-    max_length=None,
-    disable_tqdm=True,
-)
+usual = {
+    "output_dir": place("out"),
+    "max_steps": 1,
+    "learning_rate": 0.0,
+    "logging_steps": 1,
+    "report_to": "none",
+    "save_strategy": "no",
+    "use_cpu": True,
+    "bf16": False,
+    "gradient_checkpointing": False,
+    "max_length": None,
+    "disable_tqdm": True,
+}
+settings = SFTConfig(per_device_train_batch_size=len(tokens), completion_only_loss=True, **usual)
 trainer = SFTTrainer(model=place("model"), args=settings, train_dataset=tokens, processing_class=tokenizer)
 trainer.train()
 found["tokens"] = {"rows": len(tokens), "loss": trainer.state.log_history[0]["loss"]}
@@ -61,6 +60,26 @@ def speaker(model):
 
 def learnt(tokenizer, labels):
     return tokenizer.decode([token for token in labels if token != -100])
+
+
+def prompt_completion(tokenizer):
+    """What TRL's trainer would learn of pairs of a prompt and its completion."""
+    trainer = SFTTrainer(
+        model=place("plain"), args=SFTConfig(**usual), train_dataset=rows("pairs.jsonl"), processing_class=tokenizer
+    )
+    return [learnt(tokenizer, row["labels"]) for row in trainer.train_dataset]
+
+
+def preferred(tokenizer):
+    """The loss of TRL's first update on preferences: a model that is its own reference knows none."""
+    trainer = DPOTrainer(
+        model=place("plain"),
+        args=DPOConfig(per_device_train_batch_size=4, **usual),
+        train_dataset=rows("preference.jsonl"),
+        processing_class=tokenizer,
+    )
+    trainer.train()
+    return trainer.state.log_history[0]["loss"]
 
 
 def llama_factory(model):
@@ -104,6 +123,8 @@ def axolotl(model):
     return {"rows": len(lines), "unknown": unknown, "first": first, "last": last}
 
 
+found["pairs"]["learnt"] = prompt_completion(speaker("plain"))
+found["preference"]["loss"] = preferred(speaker("plain"))
 for name, read in [("llamafactory", llama_factory), ("axolotl", axolotl)]:
     try:
         found[name] = {model: read(model) for model in ("plain", "other")}
