@@ -44,8 +44,12 @@ fn losses(rows: &[Value]) -> BTreeMap<u64, f64> {
 
 /// The losses of a run as the store has them.
 fn stored(data: &Path, run: &str) -> BTreeMap<u64, f64> {
+    curve(data, run, "loss")
+}
+
+fn curve(data: &Path, run: &str, name: &str) -> BTreeMap<u64, f64> {
     let store = foretaste::store::Store::open(data).unwrap();
-    let points = store.metric(run.parse().unwrap(), "loss").unwrap();
+    let points = store.metric(run.parse().unwrap(), name).unwrap();
     points.into_iter().filter_map(|point| Some((point.step, point.value?))).collect()
 }
 
@@ -82,6 +86,12 @@ fn torchrun_computes_what_is_computed_here() {
         for name in ["norm", "rate", "valid_action", "targets_action", "loss_action", "epochs"] {
             let (own, other) = (last(&here, name), last(&apart, name));
             assert!((own - other).abs() < 2e-3 * own.abs(), "{name}: {own} and {other}");
+        }
+        // What is held out costs the same, before the first update and after the last.
+        let first = |rows: &[Value]| rows.iter().find_map(|row| row["valid_action"].as_f64());
+        let all = |rows: &[Value]| [first(rows).unwrap(), last(rows, "valid_action")];
+        for (own, other) in all(&here).iter().zip(all(&apart)) {
+            assert!((own - other).abs() < 1e-4, "{own} and {other}");
         }
         // Its checkpoint is one like any other.
         let mind = apart.iter().rev().find_map(|row| row["finished"].as_i64()).unwrap();
@@ -188,27 +198,52 @@ shift
 cd \"$THERE\" && HOME=\"$THERE\" exec sh -c \"$*\"
 ";
 
+/// A folder that is the home of another machine.
+#[cfg(unix)]
+struct Machine {
+    there: tempfile::TempDir,
+    bin: tempfile::TempDir,
+}
+
+#[cfg(unix)]
+impl Machine {
+    fn new() -> Self {
+        use std::os::unix::fs::PermissionsExt;
+        let (there, bin) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let ssh = bin.path().join("ssh");
+        std::fs::write(&ssh, SSH).unwrap();
+        std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self { there, bin }
+    }
+
+    /// The program, where ssh reaches that machine.
+    fn reached(&self, data: &Path, args: &[&str]) -> Command {
+        let path = format!("{}:{}", self.bin.path().display(), std::env::var("PATH").unwrap());
+        let mut command = foretaste(data, args);
+        command.env("PATH", path).env("THERE", self.there.path());
+        command
+    }
+
+    /// How much stays there of jobs.
+    fn left(&self) -> usize {
+        std::fs::read_dir(self.there.path().join(".cache/foretaste")).map_or(0, Iterator::count)
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn another_machine_does_the_same_and_keeps_nothing() {
-    use std::os::unix::fs::PermissionsExt;
     let Some(python) = python() else { return };
     let dir = collected("12");
-    let there = tempfile::tempdir().unwrap();
-    let bin = tempfile::tempdir().unwrap();
-    let ssh = bin.path().join("ssh");
-    std::fs::write(&ssh, SSH).unwrap();
-    std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let path = format!("{}:{}", bin.path().display(), std::env::var("PATH").unwrap());
+    let machine = Machine::new();
     let order = ["train", "--objective", "imitation", "--from", "novice", "--batch", "4"];
     let how = ["--steps", "3", "--lora", "4", "--held-out", "0"];
     let apart = ["--engine", "torchrun", "--python", &python, "--ssh"];
     let far = |host: &str| {
         let args = [&order[..], &how, &apart, &[host, "--json"]].concat();
         let name = std::path::Path::new(dir.path().file_name().unwrap());
-        let mut command = foretaste(name, &args);
-        command.current_dir(dir.path().parent().unwrap());
-        command.env("PATH", &path).env("THERE", there.path()).output().unwrap()
+        let mut command = machine.reached(name, &args);
+        command.current_dir(dir.path().parent().unwrap()).output().unwrap()
     };
     let nobody = far("user@elsewhere");
     let told = String::from_utf8_lossy(&nobody.stderr).to_string();
@@ -218,9 +253,80 @@ fn another_machine_does_the_same_and_keeps_nothing() {
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let here = json(dir.path(), &[&order[..], &how].concat());
     same(&losses(&here), &losses(&common::lines(&said)), 1e-4);
-    let left = std::fs::read_dir(there.path().join(".cache/foretaste")).unwrap().count();
-    assert_eq!(left, 0, "something stays there");
+    assert_eq!(machine.left(), 0, "something stays there");
     assert!(dir.path().join("checkpoints/run-2-step-3/adapter").is_dir());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_model_that_lies_there_is_trained_beside_and_only_its_adapter_comes_back() {
+    let Some(python) = python() else { return };
+    let dir = collected("40");
+    let machine = Machine::new();
+    let model = machine.there.path().join("models/one");
+    json(dir.path(), &["model", "pack", "novice", "--out", model.to_str().unwrap()]);
+    // Here are its shape and its tokenizer.
+    let known = tempfile::tempdir().unwrap();
+    for name in ["config.json", "tokenizer.json"] {
+        std::fs::copy(model.join(name), known.path().join(name)).unwrap();
+    }
+    let from = known.path().to_str().unwrap();
+    let order = ["train", "--objective", "imitation", "--batch", "4", "--held-out", "0.3"];
+    let how = ["--steps", "4", "--save-every", "2", "--lora", "4", "--keep-all"];
+    let there =
+        ["--engine", "torchrun", "--python", &python, "--processes", "2", "--ssh", "user@there"];
+    let train = |more: &[&str]| {
+        let args = [&order[..], &how, &there, more, &["--json"]].concat();
+        machine.reached(dir.path(), &args).output().unwrap()
+    };
+    let without = run(dir.path(), &[&order[..], &how, &["--from", from]].concat());
+    assert!(common::failure(&without).contains("model.safetensors"));
+    let said = train(&["--from", from, "--weights", "~/models/one"]);
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let far = common::lines(&said);
+    let here = [&order[..], &how, &["--from", model.to_str().unwrap()]].concat();
+    let here = json(dir.path(), &here);
+    same(&losses(&here), &losses(&far), 1e-4);
+    let measured = |run: &str| curve(dir.path(), run, "valid_action");
+    let other = measured("1");
+    assert_eq!(other.keys().copied().collect::<Vec<_>>(), [0, 2, 4]);
+    same(&measured("2"), &other, 1e-4);
+
+    // What came back are adapters: small, whole beside their model, and nobody who could answer here.
+    let saved = dir.path().join("checkpoints/run-1-step-4");
+    assert!(!saved.join("model.safetensors").exists() && saved.join("config.json").exists());
+    let settings = std::fs::read(saved.join("adapter/adapter_config.json")).unwrap();
+    let settings: Value = serde_json::from_slice(&settings).unwrap();
+    assert_eq!(settings["base_model_name_or_path"], "~/models/one");
+    let games =
+        ["eval", "--suite", "household", "--split", "unseen", "--games", "1", "--checkpoint"];
+    let asked = run(dir.path(), &[&games[..], &["run 1 step 4"]].concat());
+    let told = common::failure(&asked);
+    assert!(told.contains("it lies at user@there:~/models/one"), "{told}");
+    let begun = run(dir.path(), &[&order[..], &["--from", "run 1 step 4"]].concat());
+    assert!(common::failure(&begun).contains("cannot be started from"));
+    let merged = dir.path().join("merged");
+    let adapter = saved.join("adapter");
+    let pack =
+        ["model", "pack", model.to_str().unwrap(), "--out", merged.to_str().unwrap(), "--adapter"];
+    json(dir.path(), &[&pack[..], &[adapter.to_str().unwrap()]].concat());
+    let again = ["--steps", "1", "--from", merged.to_str().unwrap()];
+    json(dir.path(), &[&order[..], &again].concat());
+    let again = measured("3")[&0];
+    assert!((again - other[&4]).abs() < 1e-4, "{again} and {}", other[&4]);
+
+    // Another model lies there under that name.
+    std::fs::write(model.join("tokenizer.json"), "{}").unwrap();
+    let said = train(&["--from", from, "--weights", "~/models/one"]);
+    let told = String::from_utf8_lossy(&said.stderr).to_string();
+    assert!(!said.status.success() && told.contains("is not the one that the rows"), "{told}");
+    for (wrong, says) in
+        [("models/one/two", "--weights models/one/two"), ("/nowhere", "ended before")]
+    {
+        let said = train(&["--from", from, "--weights", wrong]);
+        let told = String::from_utf8_lossy(&said.stderr).to_string();
+        assert!(!said.status.success() && told.contains(says), "{told}");
+    }
 }
 
 #[test]
@@ -243,6 +349,8 @@ fn what_torchrun_cannot_do_is_refused_by_name() {
     assert!(every.contains("--validate-every"), "{every}");
     let again = ["train", "--resume", "1", "--engine", "torchrun"];
     assert!(!run(dir.path(), &again).status.success(), "--engine beside --resume");
+    let whole = refused(&["--objective", "imitation", "--weights", "/models/one"]);
+    assert!(whole.contains("--weights without an adapter"), "{whole}");
     let rounded = refused(&["--objective", "imitation", "--bf16"]);
     assert!(rounded.contains("--bf16"), "{rounded}");
     let none = refused(&["--objective", "imitation", "--python", "/no/such/python"]);

@@ -4,7 +4,8 @@
 
 What is learnt from was written by foretaste: rows of token ids with the weight of each target, dealt out by update, so
 that the loss is the one that foretaste computes, token by token. Each line of rows.jsonl is what one process computes
-in one pass; passes follow each other as (update, pass of it, process). Standard output has a line of JSON after
+in one pass; passes follow each other as (update, pass of it, process). held.jsonl has what is held out in the same form,
+which is measured before the first update and at every checkpoint. Standard output has a line of JSON after
 "@foretaste " for everything that is told; standard input takes the words pause, go and stop, and its end is a stop.
 Tested with torch 2.15, transformers 5.24, accelerate 1.15, peft 0.21.
 """
@@ -155,6 +156,15 @@ def padded(items):
     }
 
 
+def costs(logits, inputs):
+    """Nats of each place after the first [rows × (longest - 1)], and whether it is a target of each kind."""
+    ids, kinds = inputs["input_ids"], inputs["kinds"][:, 1:].flatten()
+    nats = torch.nn.functional.cross_entropy(logits[:, :-1].float().flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
+    # What is not a target costs nothing, whatever its logits are.
+    nats = torch.where(kinds < KINDS, nats, torch.zeros_like(nats))
+    return nats, [kinds == kind for kind in range(KINDS)]
+
+
 class Weighted(Trainer):
     """The loss is the sum over the targets of an update, each by its weight, divided by the update's normaliser."""
 
@@ -173,25 +183,38 @@ class Weighted(Trainer):
         return self.lr_scheduler
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        ids, weights, kinds = inputs["input_ids"], inputs["weights"][:, 1:], inputs["kinds"][:, 1:]
-        out = model(input_ids=ids, attention_mask=inputs["attention_mask"], use_cache=False)
-        logits = out.logits[:, :-1].float()
-        nats = torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-        # What is not a target costs nothing, whatever its logits are.
-        nats = torch.where(kinds.flatten() < KINDS, nats, torch.zeros_like(nats))
-        loss = (nats * weights.flatten()).sum() / inputs["normaliser"]
+        weights = inputs["weights"][:, 1:].flatten()
+        out = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
+        nats, by_kind = costs(out.logits, inputs)
+        loss = (nats * weights).sum() / inputs["normaliser"]
         with torch.no_grad():
-            by_kind = [kinds.flatten() == kind for kind in range(KINDS)]
             now = [loss.detach()]
             now += [nats[kind].sum() for kind in by_kind]
             now += [kind.sum() for kind in by_kind]
-            now += [(weights.flatten() * kind).sum() for kind in by_kind]
+            now += [(weights * kind).sum() for kind in by_kind]
             now += [inputs["attention_mask"].sum()]
             now = torch.stack([value.double() for value in now])
             self.sums = now if self.sums is None else self.sums + now
         # The gradients of processes are averaged, and without labels those of passes too.
         loss = loss * WORLD * self.current_gradient_accumulation_steps
         return (loss, out) if return_outputs else loss
+
+    def measure(self, held):
+        """Nats by kind over what is held out, and how many targets of each there are; all processes' together."""
+        model, sums = self.model_wrapped, torch.zeros(2 * KINDS, dtype=torch.float64, device=self.args.device)
+        was = model.training
+        model.eval()
+        with torch.no_grad(), self.compute_loss_context_manager():
+            for n in range(RANK, len(held), WORLD):
+                inputs = self._prepare_inputs(padded([held[n]]))
+                out = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
+                nats, by_kind = costs(out.logits, inputs)
+                sums += torch.stack([nats[kind].sum() for kind in by_kind] + [kind.sum() for kind in by_kind])
+        model.train(was)
+        if dist.is_initialized():
+            dist.all_reduce(sums)
+        sums = sums.tolist()
+        return {"nats": sums[:KINDS], "counts": sums[KINDS:]}
 
 
 class Told(TrainerCallback):
@@ -200,6 +223,7 @@ class Told(TrainerCallback):
     def __init__(self, job, wishes):
         self.job, self.wishes = job, wishes
         self.trainer = None
+        self.held = Rows(job["held"]) if job["held"] else None
         self.line = None
         self.rate = 0.0
         self.began = time.time()
@@ -209,6 +233,12 @@ class Told(TrainerCallback):
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.tell(event="begun", processes=WORLD, torch=torch.__version__)
+        if state.global_step == 0:
+            self.measure(0)
+
+    def measure(self, step):
+        if self.held:
+            self.tell(event="measured", step=step, **self.trainer.measure(self.held))
 
     def on_step_begin(self, args, state, control, optimizer=None, **kwargs):
         if state.global_step in self.job["resets"]:
@@ -256,7 +286,26 @@ class Told(TrainerCallback):
                 for name in folder[2]:
                     with open(os.path.join(folder[0], name), "rb") as file:
                         os.fsync(file.fileno())
+        self.measure(state.global_step)
         self.tell(event="saved", step=state.global_step)
+
+
+def base(job, args):
+    """The model that is trained, or trained beside."""
+    if not job["away"]:
+        return AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32)
+    from transformers.utils import cached_file
+
+    folder = job["away"].startswith(("/", "~"))
+    name, _, revision = (job["away"], "", "") if folder else job["away"].partition("@")
+    place = {"pretrained_model_name_or_path": os.path.expanduser(name), "revision": revision or "main"}
+    with open(cached_file(place["pretrained_model_name_or_path"], "tokenizer.json", revision=place["revision"])) as there:
+        with open(job["tokenizer"]) as here:
+            if json.load(there) != json.load(here):
+                raise ValueError(f"the tokenizer.json of {job['away']} is not the one that the rows were made with")
+    # Nothing of it is changed: what is computed in bf16 may be held so.
+    dtype = torch.bfloat16 if args.get("bf16") else torch.float32
+    return AutoModelForCausalLM.from_pretrained(**place, dtype=dtype)
 
 
 def main():
@@ -295,7 +344,7 @@ def main():
         if not cuda:
             args["ddp_backend"] = "gloo"
     args.update(job["args"])
-    model = AutoModelForCausalLM.from_pretrained(job["model"], dtype=torch.float32)
+    model = base(job, args)
     if job["adapter"]:
         from peft import PeftModel
 

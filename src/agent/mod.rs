@@ -30,7 +30,7 @@ pub use open::{
     played_by,
 };
 pub use roles::{Cast, Roles};
-pub use saved::{Held, hold, is_held, read};
+pub use saved::{AWAY, Held, distant, hold, is_held, read};
 pub use shares::{SAMPLES, Weighed, argmax, log_shares, scores_of, shares, weigh};
 pub use speaking::{Asking, Calls, Prompted, Speaker, Voice};
 pub use star::Star;

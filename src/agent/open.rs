@@ -149,13 +149,12 @@ pub fn knows(store: &Store, name: Option<&str>, suite: &str) -> Result<bool> {
     Ok(newest_of(store, store.checkpoints()?, Some(suite))?.is_some())
 }
 
-/// The first of these checkpoints whose run trained on a suite, or on all.
+/// The first of these checkpoints that is whole here, and whose run trained on a suite, or on all.
 fn newest_of(
     store: &Store,
     known: Vec<Checkpoint>,
     suite: Option<&str>,
 ) -> Result<Option<Checkpoint>> {
-    let Some(suite) = suite else { return Ok(known.into_iter().next()) };
     let mut other = None; // several checkpoints of a run follow each other
     for saved in known {
         if other == Some(saved.run) {
@@ -163,10 +162,15 @@ fn newest_of(
         }
         let config = store.run(saved.run)?.config;
         let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
-        match config["plan"]["data"]["suite"].as_str() {
-            Some(trained) if trained != suite => other = Some(saved.run),
-            _ => return Ok(Some(saved)),
+        let plan = &config["plan"];
+        // An adapter whose model is not here cannot answer.
+        let away = plan["torchrun"]["weights"].is_string();
+        let trained = plan["data"]["suite"].as_str();
+        if away || suite.zip(trained).is_some_and(|(suite, trained)| suite != trained) {
+            other = Some(saved.run);
+            continue;
         }
+        return Ok(Some(saved));
     }
     Ok(None)
 }

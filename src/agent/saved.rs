@@ -6,9 +6,18 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::model::folder::{digest_of, read_file, read_whole};
-use crate::model::weights::ModelFiles;
+use crate::model::weights::{Distant, ModelFiles};
 use crate::place::model_alone;
 use crate::store::{Checkpoint, STATE, Store};
+
+/// The field of [`STATE`] that says where a checkpoint's weights lie, of one that is an adapter alone.
+pub const AWAY: &str = "away";
+
+/// Where the weights of a checkpoint lie by its [`STATE`], if that is not in its folder.
+pub fn distant(state: &Value) -> Result<Option<Distant>> {
+    serde_json::from_value(state[AWAY].clone())
+        .map_err(|e| Error::new(format!("{STATE}, where its weights are: {e}")))
+}
 
 /// The files of a recorded checkpoint, if they are those that were saved.
 pub fn read(store: &Store, saved: &Checkpoint) -> Result<ModelFiles> {
@@ -25,13 +34,13 @@ pub fn read(store: &Store, saved: &Checkpoint) -> Result<ModelFiles> {
         let hint = error.next_step().map_or(delete.clone(), str::to_string);
         error.at(&name).hint(hint)
     };
-    let parts = read_whole(&folder).map_err(located)?;
     let other = |what: &str| {
         Err(Error::new(format!("{name}: {} {what}", folder.display()))
             .hint(format!("they belong to another store, or were changed; {delete}")))
     };
     let state: Value = serde_json::from_slice(&read_file(&folder, STATE).map_err(located)?)
         .map_err(|e| Error::new(format!("{name}: {STATE}: {e}")))?;
+    let parts = distant(&state).and_then(|away| read_whole(&folder, away)).map_err(located)?;
     let token = store.run_token(saved.run)?;
     if token.as_deref() != state["token"].as_str() {
         return other("holds the weights of another run");

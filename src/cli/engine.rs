@@ -43,6 +43,10 @@ pub struct EngineArgs {
     /// Of torchrun: the machine that does it, as ssh knows it
     #[arg(long, value_name = "HOST", conflicts_with = "resume")]
     ssh: Option<String>,
+    /// Of torchrun: where the weights lie that are trained beside, a folder of that machine or a name of the hub; of
+    /// --from only the shape and the tokenizer are read then (with --lora)
+    #[arg(long, value_name = "FOLDER|NAME", conflicts_with = "resume")]
+    weights: Option<String>,
     /// Of torchrun: more arguments of its trainer, `{"fsdp": "full_shard"}` or a file of them
     #[arg(long, value_name = "JSON|FILE", conflicts_with = "resume")]
     trainer_args: Option<String>,
@@ -65,6 +69,7 @@ impl EngineArgs {
             (self.processes != 1, "--processes"),
             (self.python.is_some(), "--python"),
             (self.ssh.is_some(), "--ssh"),
+            (self.weights.is_some(), "--weights"),
             (self.trainer_args.is_some(), "--trainer-args"),
         ];
         if self.engine != Engine::Torchrun {
@@ -78,6 +83,7 @@ impl EngineArgs {
         let trainer = self.trainer_args.as_deref().map(trainer).transpose()?;
         let settings = Settings {
             python: self.python.unwrap_or_else(|| usual.python.clone()),
+            weights: self.weights,
             trainer: trainer.unwrap_or_default(),
             ..usual
         };

@@ -9,7 +9,6 @@ use super::{Common, interruptible, number, out, real};
 use crate::error::Result;
 use crate::experience::{ANSWERS, ActionEffect};
 use crate::model::step::Products;
-use crate::model::weights::Trainable;
 use crate::selection::{ALL, Criteria, HELD_OUT, Share};
 use crate::store::Store;
 use crate::train::data::DataSummary;
@@ -387,7 +386,7 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             }
             let (parts, source) =
                 crate::agent::find(&store, Some(&from), plan.data.suite.as_deref())?;
-            let weights = Trainable::from_parts(&parts, &source)?;
+            let weights = plan.start(&parts, &source)?;
             finished(trainer::train(&mut store, &plan, weights, &source, &control, &mut each)?);
         }
     }

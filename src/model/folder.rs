@@ -5,11 +5,15 @@ use std::path::Path;
 
 use super::beside;
 use super::memory;
-use super::weights::{ModelFiles, Stored};
+use super::weights::{Away, Distant, ModelFiles, Stored};
 use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
 use crate::paths;
 use crate::place::Computing;
+
+/// PEFT's files, in a folder of their own: beside `model.safetensors` (which has the adapter merged) other programs would
+/// apply them a second time.
+pub const ADAPTER: [&str; 2] = ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"];
 
 /// The digest of files in order, as it stands in records.
 pub fn digest<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> String {
@@ -18,19 +22,30 @@ pub fn digest<'a>(files: impl IntoIterator<Item = &'a [u8]>) -> String {
     hex(digest.finish())
 }
 
-/// The digest of a model's files.
+/// The digest of a model's files; of weights that are not here, with their adapter in their place.
 pub fn digest_of(parts: &ModelFiles) -> Result<String> {
-    let Stored::Memory(tensors) = &parts.tensors else {
-        return Err(Error::new("weights that are not in memory"));
+    let tensors: &[u8] = match &parts.tensors {
+        Stored::Memory(tensors) => tensors,
+        Stored::Away(away) => &away.adapter,
+        Stored::Folder(_) | Stored::Gguf(_) => {
+            return Err(Error::new("weights that are not in memory"));
+        }
     };
     let beside = parts.beside.iter().map(|(_, bytes)| bytes.as_slice());
     let files = [parts.config.as_slice(), tensors, &parts.tokenizer];
     Ok(digest(files.into_iter().chain(beside)))
 }
 
-/// A model folder of ours, read as a whole: what is checked is what is used.
-pub fn read_whole(folder: &Path) -> Result<ModelFiles> {
-    let tensors = Stored::Memory(read_file(folder, "model.safetensors")?.into());
+/// A model folder of ours, read as a whole: what is checked is what is used. `away` is where its weights lie,
+/// of a checkpoint that is an adapter alone.
+pub fn read_whole(folder: &Path, away: Option<Distant>) -> Result<ModelFiles> {
+    let tensors = match away {
+        None => Stored::Memory(read_file(folder, "model.safetensors")?.into()),
+        Some(place) => {
+            let adapter = read_file(folder, ADAPTER[1])?;
+            Stored::Away(Away { place, adapter })
+        }
+    };
     Ok(ModelFiles {
         config: read_file(folder, "config.json")?,
         tensors,

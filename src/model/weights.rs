@@ -3,8 +3,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::Model;
 use super::beside::{self, Origin, SYSTEM};
@@ -36,6 +39,46 @@ pub enum Stored {
     Folder(PathBuf),
     /// A GGUF file, which has the shape as well; for inference.
     Gguf(PathBuf),
+    /// Not here.
+    Away(Away),
+}
+
+/// Where weights lie that are not here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Distant {
+    /// The machine, as ssh knows it; without it this one, where they are not read.
+    pub host: Option<String>,
+    /// Their folder there, or their name of the hub.
+    pub folder: String,
+}
+
+impl fmt::Display for Distant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.host {
+            Some(host) => write!(f, "{host}:{}", self.folder),
+            None => f.write_str(&self.folder),
+        }
+    }
+}
+
+/// Weights that are not here, and what is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Away {
+    /// Where they lie.
+    pub place: Distant,
+    /// `adapter_model.safetensors` of what was trained beside them.
+    pub adapter: Vec<u8>,
+}
+
+impl Away {
+    /// What is said where they are wanted.
+    fn error(&self) -> Error {
+        Error::new(format!("an adapter whose model is not here: it lies at {}", self.place)).hint(
+            "serve that with the adapter where it lies, and name the endpoint (docs/engines.md); or bring \
+             it here: foretaste model pack MODEL --adapter CHECKPOINT/adapter --out DIR",
+        )
+    }
 }
 
 /// What is said of such a name where a model is to be trained or packed.
@@ -89,20 +132,24 @@ impl ModelFiles {
         Ok(Self { config, tensors, tokenizer: Vec::new(), beside: Vec::new(), by: Computing::F32 })
     }
 
+    /// The shape, of what is no GGUF file and here.
+    fn shape(&self) -> Result<Config> {
+        match &self.tensors {
+            Stored::Gguf(_) => Err(Error::new("a GGUF file is for inference").hint(
+                "train on the model folder (config.json, model.safetensors) that it was made from",
+            )),
+            Stored::Away(away) => Err(away.error()),
+            Stored::Memory(_) | Stored::Folder(_) => Config::parse(&self.config),
+        }
+    }
+
     /// Shape and tensors, whose names are known.
     fn opened(&self) -> Result<(Config, Tensors<'_>)> {
-        let config = match &self.tensors {
-            Stored::Gguf(_) => {
-                return Err(Error::new("a GGUF file is for inference").hint(
-                    "train on the model folder (config.json, model.safetensors) that it was made \
-                     from",
-                ));
-            }
-            _ => Config::parse(&self.config)?,
-        };
+        let config = self.shape()?;
         let tensors = match &self.tensors {
             Stored::Memory(bytes) => Tensors::from_bytes(bytes, "model.safetensors")?,
             Stored::Folder(folder) | Stored::Gguf(folder) => Tensors::from_folder(folder)?,
+            Stored::Away(away) => return Err(away.error()),
         };
         let shapes = config.tensors();
         let known: HashSet<&str> = shapes.iter().map(|(name, _)| name.as_str()).collect();
@@ -252,6 +299,8 @@ pub struct Trainable {
     pub device: Option<Device>,
     /// What it was read from, which is written again with it; nothing of a fresh one.
     pub origin: Option<Arc<Origin>>,
+    /// Where the weights lie, if that is not here: there are none then, and only an adapter is trained.
+    pub away: Option<Distant>,
 }
 
 impl Trainable {
@@ -281,8 +330,29 @@ impl Trainable {
         let (config, weights) = parts.weights().map_err(|error| error.at(source))?;
         let tokenizer = Arc::new(parts.tokenizer(source, &config)?);
         let origin = Some(Arc::new(Origin::of(parts)));
+        Ok(Self { origin, ..Self::of(config, weights, tokenizer) })
+    }
+
+    /// The same without the weights, which lie somewhere else.
+    ///
+    /// # Errors
+    /// Where what is named is itself an adapter beside such weights.
+    pub fn of_shape(parts: &ModelFiles, source: &str, place: Distant) -> Result<Self> {
+        if parts.by != Computing::F32 {
+            return Err(for_inference(source));
+        }
+        let config = parts.shape().map_err(|error| error.at(source))?;
+        let tokenizer = Arc::new(parts.tokenizer(source, &config)?);
+        let origin = Some(Arc::new(Origin::of(parts)));
+        let own = Self::of(config, Buffers::new(), tokenizer);
+        Ok(Self { origin, away: Some(place), ..own })
+    }
+
+    /// Weights as they are, with nothing beside them.
+    fn of(config: Config, weights: Buffers, tokenizer: Arc<Tokenizer>) -> Self {
         let workspace = Arc::default();
-        Ok(Self { config, weights, tokenizer, adapter: None, workspace, device: None, origin })
+        let (adapter, device, origin, away) = (None, None, None, None);
+        Self { config, weights, tokenizer, adapter, workspace, device, origin, away }
     }
 
     /// A fresh model: normal weights of deviation 0.02 (residual outputs scaled down by depth),
@@ -301,15 +371,7 @@ impl Trainable {
                 (0..count).map(|_| (normal(&mut rng) * deviation) as f32).collect()
             });
         }
-        Ok(Self {
-            config: config.clone(),
-            weights,
-            tokenizer,
-            adapter: None,
-            workspace: Arc::default(),
-            device: None,
-            origin: None,
-        })
+        Ok(Self::of(config.clone(), weights, tokenizer))
     }
 
     /// An error for weights that are not finite numbers, by name: an adapter may make them so when
@@ -328,8 +390,13 @@ impl Trainable {
         }
     }
 
-    /// The weights with their names and shapes; an adapter is merged into them.
+    /// The weights with their names and shapes, an adapter merged into them; of weights that are not here, the
+    /// adapter's own.
     pub fn named(&self) -> Vec<(String, Vec<f32>, Vec<usize>)> {
+        if let (Some(_), Some(own)) = (&self.away, &self.adapter) {
+            let each = own.shapes().iter().cloned().zip(own.weights.clone());
+            return each.map(|((name, shape), data)| (name, data, shape)).collect();
+        }
         let mut weights = self.weights.clone();
         if let Some(adapter) = &self.adapter {
             adapter.merge(&mut weights);
@@ -357,7 +424,13 @@ impl Trainable {
     /// The weights as the files of a model folder, with all that stood beside them where they were
     /// read: in f16 if `half`.
     pub fn parts(&self, half: bool) -> Result<ModelFiles> {
-        let tensors = Stored::Memory(serialize(&self.named(), half)?.into());
+        let tensors = match (&self.away, &self.adapter) {
+            (None, _) => Stored::Memory(serialize(&self.named(), half)?.into()),
+            (Some(place), Some(own)) => {
+                Stored::Away(Away { place: place.clone(), adapter: own.to_peft(&place.folder)?.1 })
+            }
+            (Some(_), None) => return Err(Error::new("weights that are not here, and no adapter")),
+        };
         let by = Computing::F32;
         if let Some(origin) = &self.origin {
             let config = origin.config(half)?;

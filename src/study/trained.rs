@@ -157,7 +157,7 @@ pub(super) fn train(
     }
     let mut result = summary(store, run)?;
     result["start"] = match cell.base() {
-        None => json!(digest_of(&read_whole(&folder(store, &cell.data, cell.seed))?)?),
+        None => json!(digest_of(&read_whole(&folder(store, &cell.data, cell.seed), None)?)?),
         Some(base) => {
             let trained = store.study_job(&Job::of(Task::Train { cell: base }).name)?;
             let run = trained.and_then(|known| known.run);

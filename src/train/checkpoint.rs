@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::{best_of, torchrun};
-use crate::agent::is_held;
+use crate::agent::{AWAY, distant, is_held};
 use crate::error::{Error, Result};
 use crate::model::adamw::{AdamW, Shapes};
 use crate::model::config::Config;
 use crate::model::files::{Tensors, serialize};
-use crate::model::folder::{digest, digest_of, read_file, read_whole};
+use crate::model::folder::{ADAPTER, digest, digest_of, read_file, read_whole};
 use crate::model::lora::Adapter;
 use crate::model::weights::{ModelFiles, Stored, Trainable};
 use crate::paths::{self, sync_folder};
@@ -25,10 +25,6 @@ use crate::store::{Checkpoint, RunRow, STATE, Store};
 
 /// Optimiser state beside the model's files.
 const OPTIMISER: &str = "optimizer.safetensors";
-
-/// PEFT's files, in a folder of their own: beside `model.safetensors` (which has the adapter
-/// merged) other programs would apply them a second time.
-const ADAPTER: [&str; 2] = ["adapter/adapter_config.json", "adapter/adapter_model.safetensors"];
 
 /// How the name of a checkpoint that is not whole yet begins, before its run.
 const SAVING: &str = ".saving-";
@@ -71,19 +67,22 @@ pub fn write_folder(
     std::fs::create_dir_all(parent).map_err(|e| Error::io("creating", parent, &e))?;
     let temp =
         unfinished(run, parent).map_err(|e| Error::io("writing a checkpoint under", parent, &e))?;
-    let Stored::Memory(tensors) = &parts.tensors else {
-        return Err(Error::new("only weights in memory can be written as a model folder"));
+    let tensors: Option<&[u8]> = match &parts.tensors {
+        Stored::Memory(tensors) => Some(tensors),
+        Stored::Away(_) => None,
+        Stored::Folder(_) | Stored::Gguf(_) => {
+            return Err(Error::new("only weights in memory can be written as a model folder"));
+        }
     };
     let files = [
-        ("config.json", parts.config.as_slice()),
+        ("config.json", Some(parts.config.as_slice())),
         ("model.safetensors", tensors),
-        ("tokenizer.json", &parts.tokenizer),
+        ("tokenizer.json", Some(&parts.tokenizer)),
     ];
+    let files = files.into_iter().filter_map(|(name, bytes)| Some((name, bytes?)));
     let beside = parts.beside.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    for (name, bytes) in files
-        .into_iter()
-        .chain(beside)
-        .chain(more.iter().map(|(name, bytes)| (*name, bytes.as_slice())))
+    for (name, bytes) in
+        files.chain(beside).chain(more.iter().map(|(name, bytes)| (*name, bytes.as_slice())))
     {
         let path = temp.path().join(name);
         if let Some(folder) = path.parent() {
@@ -127,6 +126,9 @@ pub fn save(
     let parts = weights.parts(false)?;
     let digest = digest_of(&parts)?;
     state["weights"] = digest.as_str().into();
+    if let Some(place) = &weights.away {
+        state[AWAY] = json!(place);
+    }
     let mut set_aside = None;
     if target.exists() && !is_same(&target, &state) {
         let aside = store.root().join(format!("{name}.aside-{}", crate::store::now_ms()));
@@ -136,7 +138,8 @@ pub fn save(
     if !target.exists() {
         more.push((STATE, state.to_string().into_bytes()));
         if let Some(adapter) = &weights.adapter {
-            let (settings, tensors) = adapter.to_peft(&row.start)?;
+            let base = weights.away.as_ref().map_or(&row.start, |place| &place.folder);
+            let (settings, tensors) = adapter.to_peft(base)?;
             more.extend(ADAPTER.into_iter().zip([settings, tensors]));
         }
         write_folder(&target, &parts, &more, Some(run))?;
@@ -181,7 +184,8 @@ fn is_same(folder: &Path, state: &Value) -> bool {
     let found = read_file(folder, STATE)
         .ok()
         .and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
-    let weights = read_whole(folder).and_then(|parts| digest_of(&parts)).ok();
+    let whole = distant(state).and_then(|away| read_whole(folder, away));
+    let weights = whole.and_then(|parts| digest_of(&parts)).ok();
     found.as_ref() == Some(state) && weights.as_deref() == state["weights"].as_str()
 }
 

@@ -53,6 +53,7 @@ pub fn command(plan: &Plan, start: &str) -> String {
         add("--processes", (of.processes != 1).then(|| of.processes.to_string()));
         add("--python", Some(of.python.clone()));
         add("--ssh", of.host.clone());
+        add("--weights", of.weights.clone());
         let more = (!of.trainer.is_empty()).then(|| serde_json::to_string(&of.trainer));
         add("--trainer-args", more.and_then(std::result::Result::ok));
     }

@@ -11,7 +11,6 @@ use crate::model::memory;
 use crate::model::pack::Packing;
 use crate::model::step::Net;
 use crate::model::tree::TokenTree;
-use crate::model::weights::Trainable;
 use crate::store::{RunRow, Store};
 
 /// Tokens of a pass, where a plan leaves it open: at least, and at most.
@@ -66,7 +65,7 @@ impl Forecast {
 pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forecast> {
     plan.check()?;
     let (parts, source) = agent::find(store, start, plan.data.suite.as_deref())?;
-    let mut weights = Trainable::from_parts(&parts, &source)?;
+    let mut weights = plan.start(&parts, &source)?;
     weights.device = plan.open_device()?;
     let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
     let fresh = plan.adapter(&weights.config)?;

@@ -20,6 +20,7 @@ mod run;
 mod sets;
 pub mod source;
 mod stages;
+mod start;
 pub mod torchrun;
 pub mod trainer;
 mod tuning;

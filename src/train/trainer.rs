@@ -240,7 +240,7 @@ fn go_on(
         let plan = plan.map_err(|e| no_plan(run, &e));
         let begun = plan.as_ref().map_err(|e| Error::new(e.message())).and_then(|plan| {
             let (parts, source) = agent::find(store, start, None)?;
-            let weights = Trainable::from_parts(&parts, &source)?;
+            let weights = plan.start(&parts, &source)?;
             under(&control.cancel, || {
                 begin(store, Some((run, lock)), (plan, open), weights, &source)
             })
@@ -274,7 +274,7 @@ fn go_on(
         Some(parts) if plan.lora.is_none() => parts,
         _ => agent::named(store, &row.start)?,
     };
-    let mut weights = Trainable::from_parts(&parts, &row.start)?;
+    let mut weights = plan.start(&parts, &row.start)?;
     weights.adapter = match &folder {
         Some(folder) if plan.lora.is_some() => Some(checkpoint::adapter(folder, &weights.config)?),
         _ => plan.adapter(&weights.config)?,
@@ -376,7 +376,7 @@ impl Ready<'_> {
         });
         if let Some(of) = &plan.torchrun {
             let how = (plan, of, &stages[..]);
-            let mut engine = Torchrun::new(store, id, how, passes.budget, weights, step)?;
+            let mut engine = Torchrun::new(store, id, how, weights, step)?;
             let mut stored = Stored::new(plan, &data, &stages);
             let run = Run::new(store, control, each, id, lock, plan, &stages, step)?;
             return run.work(&mut engine, &mut stored);

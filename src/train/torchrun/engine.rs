@@ -11,14 +11,12 @@ use super::told::Told;
 use crate::budget::under;
 use crate::env::foreign::{Heard, Process};
 use crate::error::{Error, Result};
-use crate::model::team::{Priority, Team};
 use crate::model::weights::{ModelFiles, Trainable};
 use crate::store::Store;
 use crate::train::checkpoint::peft;
 use crate::train::engine::{Engine, Realised, Wish, Wrapper};
 use crate::train::plan::{Plan, Stage};
 use crate::train::source::Source;
-use crate::train::update::{Metrics, validate};
 
 /// Between two looks at what is wished for.
 const LOOK: Duration = Duration::from_millis(100);
@@ -32,8 +30,6 @@ pub(in crate::train) struct Torchrun<'a> {
     plan: &'a Plan,
     stages: &'a [Stage],
     place: Place<'a>,
-    /// Tokens of a pass here, which measures what is held out.
-    budget: usize,
     /// The weights as they are known here: those of the run's start, or of its last checkpoint.
     weights: Trainable,
     realised: Realised,
@@ -49,7 +45,6 @@ impl<'a> Torchrun<'a> {
         store: &Store,
         run: i64,
         (plan, of, stages): (&'a Plan, &'a Settings, &'a [Stage]),
-        budget: usize,
         weights: Trainable,
         step: u64,
     ) -> Result<Self> {
@@ -59,7 +54,7 @@ impl<'a> Torchrun<'a> {
         let realised = Realised::read(store, run, step)?;
         let place = Place { of, folder, name };
         let took = Duration::ZERO;
-        Ok(Self { plan, stages, place, budget, weights, realised, step, took })
+        Ok(Self { plan, stages, place, weights, realised, step, took })
     }
 
     fn updates(&self) -> u64 {
@@ -79,7 +74,7 @@ impl<'a> Torchrun<'a> {
     }
 
     /// Takes in a line; whether it is the last one.
-    fn take(&mut self, told: &Told, source: &dyn Source, run: &mut dyn Wrapper) -> Result<bool> {
+    fn take(&mut self, told: &Told, run: &mut dyn Wrapper) -> Result<bool> {
         match told {
             Told::Begun { torch, processes } => {
                 run.doing(&format!("torch {torch}, {processes} at work"));
@@ -93,14 +88,15 @@ impl<'a> Torchrun<'a> {
                 self.step = made.step;
                 self.took = Duration::from_secs_f64(made.seconds.clamp(0.0, 1e6));
             }
-            Told::Saved { step } => self.keep(*step, source, run)?,
+            Told::Measured(of) => run.measured(of.step, &of.metrics())?,
+            Told::Saved { step } => self.keep(*step, run)?,
             Told::Ended => return Ok(true),
         }
         Ok(false)
     }
 
-    /// Makes a checkpoint of one of torchrun's: read, measured on what is held out, and recorded.
-    fn keep(&mut self, step: u64, source: &dyn Source, run: &mut dyn Wrapper) -> Result<()> {
+    /// Makes a checkpoint of one of torchrun's: read, and recorded.
+    fn keep(&mut self, step: u64, run: &mut dyn Wrapper) -> Result<()> {
         run.doing("reading a checkpoint");
         let part = checkpoint(step);
         self.place.fetch(&part)?;
@@ -116,8 +112,6 @@ impl<'a> Torchrun<'a> {
             self.weights.weights = weights;
         }
         self.weights.check_finite()?;
-        let valid = self.validate(source, run)?;
-        run.measured(step, &valid)?;
         run.save(step, &self.weights, None)?;
         // The one to go on from is enough.
         let all = std::fs::read_dir(self.place.folder.join(OUT)).into_iter().flatten().flatten();
@@ -129,16 +123,6 @@ impl<'a> Torchrun<'a> {
             }
         }
         Ok(())
-    }
-
-    /// What the weights are worth on what is held out, computed here.
-    fn validate(&self, source: &dyn Source, run: &mut dyn Wrapper) -> Result<Metrics> {
-        if source.held_out().is_empty() {
-            return Ok(Metrics::new());
-        }
-        run.doing("validating");
-        let team = Team::new(self.plan.workers, Priority::Background)?;
-        validate(source.held_out(), self.budget, &self.weights, &team)
     }
 
     /// What torchrun did here and nobody heard: up to its last checkpoint, if that is newer than the run's.
@@ -159,27 +143,19 @@ impl<'a> Torchrun<'a> {
             let Some(step) = told.step().filter(|step| *step > from && *step <= last) else {
                 continue;
             };
-            let saves = matches!(told, Told::Saved { .. });
-            if saves && step != last {
+            if matches!(told, Told::Saved { .. }) && step != last {
                 continue;
             }
             // Made again after it was cut off: what came of it counts.
-            own.retain(|(known, other)| {
-                *known != step || matches!(other, Told::Saved { .. }) != saves
-            });
+            own.retain(|(known, other)| *known != step || other.rank() != told.rank());
             own.push((step, told));
         }
-        own.sort_by_key(|(step, told)| (*step, matches!(told, Told::Saved { .. })));
+        own.sort_by_key(|(step, told)| (*step, told.rank()));
         own.into_iter().map(|(_, told)| told).collect()
     }
 
     /// Until it ends: says what is wished for, takes in what is told.
-    fn listen(
-        &mut self,
-        process: &mut Process,
-        source: &dyn Source,
-        run: &mut dyn Wrapper,
-    ) -> Result<()> {
+    fn listen(&mut self, process: &mut Process, run: &mut dyn Wrapper) -> Result<()> {
         let (mut said, mut ended, mut heard) = (Wish::GoOn, false, Instant::now());
         loop {
             let wish = run.wish()?;
@@ -196,7 +172,7 @@ impl<'a> Torchrun<'a> {
             match process.heard.recv_timeout(LOOK) {
                 Ok(Heard::Line(line)) => {
                     if let Some(told) = Told::read(&line)? {
-                        ended |= self.take(&told, source, run)?;
+                        ended |= self.take(&told, run)?;
                     }
                     heard = Instant::now();
                 }
@@ -276,12 +252,8 @@ impl Engine for Torchrun<'_> {
         let cancel = run.cancel();
         let whole = (self.plan, self.stages);
         let job = under(&cancel, || Job::prepare(&folder, whole, &self.weights, source))?;
-        if from == 0 {
-            let valid = self.validate(source, run)?;
-            run.measured(0, &valid)?;
-        }
         for told in self.heard_nothing_of(from) {
-            self.take(&told, source, run)?;
+            self.take(&told, run)?;
         }
         let from = self.step;
         if from >= self.updates() {
@@ -303,7 +275,7 @@ impl Engine for Torchrun<'_> {
         run.doing("starting torchrun");
         let threads = (self.plan.workers / self.place.of.processes).max(1);
         let mut process = Process::run(&self.place.command(threads))?;
-        self.listen(&mut process, source, run)?;
+        self.listen(&mut process, run)?;
         // What it was made of is in the run's checkpoints now.
         self.place.clear();
         Ok(())

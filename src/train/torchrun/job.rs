@@ -1,4 +1,5 @@
-//! The folder of a job: the script, the model that it starts from, rows and settings.
+//! The folder of a job: the script, the model that it starts from (or the tokenizer of one that lies where it
+//! is trained), rows and settings.
 
 use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +13,9 @@ use crate::error::{Error, Result};
 use crate::model::adamw::{BETA1, BETA2, EPS};
 use crate::model::weights::Trainable;
 use crate::paths::write_whole;
+use crate::train::Mixture;
 use crate::train::checkpoint::write_folder;
+use crate::train::examples::Example;
 use crate::train::plan::{Moments, Plan, Stage};
 use crate::train::source::Source;
 
@@ -24,6 +27,12 @@ pub(super) const OUT: &str = "out";
 
 /// Where everything that it told is kept.
 pub(super) const TOLD: &str = "told.jsonl";
+
+/// What is held out, where anything is.
+const HELD: &str = "held.jsonl";
+
+/// The tokenizer of a model that is not sent.
+const TOKENIZER: &str = "tokenizer.json";
 
 /// What it wrote to standard error.
 pub(super) const LOG: &str = "log.txt";
@@ -38,6 +47,8 @@ pub(super) struct Job<'a> {
     /// Passes of a process in each update.
     accumulation: u64,
     adapter: bool,
+    /// Whether anything is held out.
+    held: bool,
 }
 
 impl<'a> Job<'a> {
@@ -52,7 +63,11 @@ impl<'a> Job<'a> {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
         write(&folder.join("train.py"), SCRIPT.as_bytes())?;
         let model = folder.join("model");
-        if !model.exists() {
+        if start.away.is_some() {
+            // Which has to be the one there.
+            let tokenizer = start.parts(false)?.tokenizer;
+            write(&folder.join(TOKENIZER), &tokenizer)?;
+        } else if !model.exists() {
             let mut base = start.clone();
             base.adapter = None;
             write_folder(&model, &base.parts(false)?, &[], None)?;
@@ -68,16 +83,23 @@ impl<'a> Job<'a> {
         }
         let rows = folder.join("rows.jsonl");
         let passes = Passes { plan, stages };
+        let held = folder.join(HELD);
+        if !held.exists() {
+            passes.write_held(&held, source.held_out())?;
+        }
         if !rows.exists() {
             passes.write(&rows, start, source)?;
         }
         let accumulation = passes.each(&rows)?;
-        Ok(Self { folder, passes, accumulation, adapter: start.adapter.is_some() })
+        let (adapter, held) = (start.adapter.is_some(), held.exists());
+        Ok(Self { folder, passes, accumulation, adapter, held })
     }
 
     /// Says from which update it goes on.
     pub fn goes_on(&self, from: u64) -> Result<()> {
-        let job = self.passes.job(self.accumulation, self.adapter, from);
+        let mut job = self.passes.job(self.accumulation, from);
+        job["adapter"] = json!(self.adapter.then_some("adapter"));
+        job["held"] = json!(self.held.then_some(HELD));
         write(&self.folder.join("job.json"), job.to_string().as_bytes())
     }
 }
@@ -86,6 +108,14 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     write_whole(path, true, |file| {
         file.write_all(bytes).map_err(|e| Error::io("writing", path, &e))
     })
+}
+
+/// Writes a pass as a line.
+fn line(out: &mut impl Write, path: &Path, pass: &Pass) -> Result<()> {
+    serde_json::to_writer(&mut *out, pass)
+        .map_err(std::io::Error::from)
+        .and_then(|()| out.write_all(b"\n"))
+        .map_err(|e| Error::io("writing", path, &e))
 }
 
 /// The updates of a run, dealt out.
@@ -135,14 +165,23 @@ impl Passes<'_> {
                 let (mut passes, normaliser) = self.of(place, start, source)?;
                 passes.resize(most, Vec::new());
                 for rows in passes {
-                    let pass = Pass { rows, normaliser };
-                    serde_json::to_writer(&mut *out, &pass)
-                        .map_err(std::io::Error::from)
-                        .and_then(|()| out.write_all(b"\n"))
-                        .map_err(|e| Error::io("writing", path, &e))?;
+                    line(out, path, &Pass { rows, normaliser })?;
                 }
             }
             Ok(())
+        })
+    }
+
+    /// Writes what is held out in the same way, if anything is.
+    fn write_held(&self, path: &Path, held_out: &[Example]) -> Result<()> {
+        let trees = held_out.iter().filter_map(|example| example.weighed(&Mixture::ALL));
+        let all: Vec<Row> = trees.flat_map(|tree| rows(&tree)).collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let passes = dealt(all, self.plan.budget.unwrap_or(BUDGET), self.processes());
+        write_whole(path, true, |out| {
+            passes.into_iter().try_for_each(|rows| line(out, path, &Pass { rows, normaliser: 1.0 }))
         })
     }
 
@@ -162,8 +201,8 @@ impl Passes<'_> {
         Ok(lines / whole)
     }
 
-    fn job(&self, accumulation: u64, adapter: bool, resume: u64) -> Value {
-        let plan = self.plan;
+    fn job(&self, accumulation: u64, resume: u64) -> Value {
+        let (plan, of) = (self.plan, self.plan.torchrun.as_ref());
         let (mut rates, mut resets, mut ends) = (Vec::new(), Vec::new(), Vec::new());
         for (n, stage) in self.stages.iter().enumerate() {
             if n > 0 && plan.moments == Moments::Reset {
@@ -177,13 +216,14 @@ impl Passes<'_> {
         let saves: Vec<u64> =
             (1..=updates).filter(|n| n.is_multiple_of(every) || ends.contains(n)).collect();
         json!({
-            "model": "model", "adapter": adapter.then_some("adapter"), "rows": "rows.jsonl",
+            "model": "model", "away": of.and_then(|of| of.weights.as_deref()), "tokenizer": TOKENIZER,
+            "rows": "rows.jsonl",
             "out": OUT, "metrics": TOLD, "updates": updates, "accumulation": accumulation,
             "rates": rates, "saves": saves, "resets": resets, "clip": plan.tuning.clip,
             "decay": plan.tuning.decay, "betas": [BETA1, BETA2], "epsilon": EPS,
             "recompute": plan.recompute, "seed": plan.seed,
             "resume": (resume > 0).then(|| checkpoint(resume)),
-            "args": plan.torchrun.as_ref().map(|of| &of.trainer),
+            "args": of.map(|of| &of.trainer),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Updates made by another engine: transformers' trainer and PEFT under torchrun, on this machine or on
 //! one that ssh reaches. It is fed with the tokens and weights of targets that the engine here would
 //! compute (`rows`), told by lines what to do, and tells by lines what it did; its checkpoints become
-//! ordinary ones. Curating, held-out measures and everything that is shown stay here.
+//! ordinary ones. Curating and everything that is shown stay here.
 
 mod engine;
 mod job;
@@ -9,6 +9,7 @@ mod place;
 mod rows;
 mod told;
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,10 @@ use serde_json::{Map, Value};
 
 pub(super) use self::engine::{Torchrun, sweep};
 use super::Plan;
+use crate::agent::HubName;
 use crate::error::{Error, Result};
 use crate::model::step::Products;
+use crate::model::weights::Distant;
 use crate::store::Store;
 
 /// How a run's updates are made by torchrun.
@@ -31,6 +34,10 @@ pub struct Settings {
     /// The machine, as ssh knows it; without it this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
+    /// Where the weights that it starts from lie, on that machine: a folder, or their name of the hub. Without
+    /// it they are taken there from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<String>,
     /// Arguments of transformers' trainer beside those that follow from the plan (`fsdp`, `deepspeed`,
     /// `bf16`).
     #[serde(default, skip_serializing_if = "Map::is_empty")]
@@ -80,7 +87,7 @@ impl Settings {
     pub fn new(processes: usize, host: Option<String>) -> Self {
         let named = std::env::var(PYTHON).ok().filter(|named| !named.is_empty());
         let python = named.filter(|_| host.is_none()).unwrap_or_else(|| "python3".into());
-        Self { processes, python, host, trainer: Map::new() }
+        Self { processes, python, host, weights: None, trainer: Map::new() }
     }
 
     /// Refuses what means nothing, and what torchrun is not asked to do.
@@ -117,6 +124,21 @@ impl Settings {
                 ),
             );
         }
+        if let Some(folder) = &self.weights {
+            if plan.lora.is_none() {
+                return refuse(
+                    "--weights without an adapter".into(),
+                    "what is trained comes back here: --lora R, which is small",
+                );
+            }
+            let named = HubName::parse(folder).is_some() && folder.matches('/').count() == 1;
+            if !(folder.starts_with('/') || folder.starts_with("~/") || named) {
+                return refuse(
+                    format!("--weights {folder}"),
+                    "a model's folder where it is trained, from / or ~/, or its name of the hub (ORG/NAME)",
+                );
+            }
+        }
         if self.python.trim().is_empty() {
             return refuse("no Python for torchrun".into(), "--python PATH, or leave it out");
         }
@@ -131,16 +153,34 @@ impl Settings {
         Ok(())
     }
 
-    /// Refuses a Python of this machine that lacks something, before anything is made.
+    /// Refuses a Python of this machine that lacks something, or weights that are not there, before
+    /// anything is made.
     pub(super) fn ready(&self) -> Result<()> {
-        if self.host.is_some() { Ok(()) } else { self.installed().map(drop) }
+        if self.host.is_some() {
+            return Ok(());
+        }
+        let folder = self.weights.as_deref().filter(|folder| folder.starts_with('/'));
+        if let Some(folder) =
+            folder.filter(|folder| !Path::new(folder).join("config.json").is_file())
+        {
+            return Err(Error::new(format!("--weights {folder}: no model folder is there")));
+        }
+        self.installed().map(drop)
+    }
+
+    /// Where the weights lie that are trained beside, if they are not taken from here.
+    pub fn away(&self) -> Option<Distant> {
+        let folder = self.weights.clone()?;
+        Some(Distant { host: self.host.clone(), folder })
     }
 
     /// In words.
     pub fn in_words(&self) -> String {
         let at = self.host.as_ref().map_or(String::new(), |host| format!(" at {host}"));
         let processes = crate::text::counted(self.processes as u64, "process");
-        format!("torchrun, {processes}{at}")
+        let of =
+            self.weights.as_ref().map_or(String::new(), |folder| format!(", weights of {folder}"));
+        format!("torchrun, {processes}{at}{of}")
     }
 
     /// Which packages there are here, or what is missing and the command that installs it.

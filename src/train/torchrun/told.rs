@@ -22,6 +22,8 @@ pub(super) enum Told {
     },
     /// An update was made.
     Update(Made),
+    /// What is held out was measured.
+    Measured(Measured),
     /// A checkpoint of its own is whole.
     Saved {
         /// The update.
@@ -52,6 +54,26 @@ pub(super) struct Made {
     pub seconds: f64,
 }
 
+/// What is held out after an update: by kind of target its nats, and how many they are.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Measured {
+    /// The update; 0 is before the first.
+    pub step: u64,
+    nats: [Option<f64>; 4],
+    counts: [f64; 4],
+}
+
+impl Measured {
+    /// As the engine here names them; what is no number is left out.
+    pub fn metrics(&self) -> Metrics {
+        let of = |(slot, (_, name)): (usize, (_, &str))| {
+            let count = Some(self.counts[slot]).filter(|count| *count > 0.0)?;
+            Some((format!("valid_{name}"), self.nats[slot]? / count))
+        };
+        TARGETS.into_iter().enumerate().filter_map(of).collect()
+    }
+}
+
 impl Told {
     /// Reads a line of standard output; none of one that others wrote.
     pub fn read(line: &str) -> Result<Option<Self>> {
@@ -69,8 +91,20 @@ impl Told {
     pub fn step(&self) -> Option<u64> {
         match self {
             Self::Update(made) => Some(made.step),
+            Self::Measured(measured) => Some(measured.step),
             Self::Saved { step } => Some(*step),
             Self::Begun { .. } | Self::Ended => None,
+        }
+    }
+
+    /// In which order those about one update are told.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Begun { .. } => 0,
+            Self::Update(_) => 1,
+            Self::Measured(_) => 2,
+            Self::Saved { .. } => 3,
+            Self::Ended => 4,
         }
     }
 }

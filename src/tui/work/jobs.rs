@@ -24,7 +24,6 @@ use crate::formats::import::import;
 use crate::formats::{Order, Set, export_file};
 use crate::guard::guarded;
 use crate::model::team::Priority;
-use crate::model::weights::Trainable;
 use crate::paths;
 use crate::store::{Intake, Store};
 use crate::surprise::{Surprises, surprises};
@@ -91,7 +90,7 @@ impl Jobs {
                     let mut store = Store::open(root)?;
                     let (parts, source) =
                         agent::find(&store, Some(&start), plan.data.suite.as_deref())?;
-                    let weights = Trainable::from_parts(&parts, &source)?;
+                    let weights = plan.start(&parts, &source)?;
                     let each = &mut |event: Event<'_>| tell_training(&event, &here, tell);
                     let open = Some(suite);
                     let run = trainer::train_in(

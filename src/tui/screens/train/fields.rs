@@ -145,6 +145,8 @@ pub fn sheet() -> Sheet {
         Field::new("python", "  python", Name, &[&python])
             .hint("the one that has torch; foretaste doctor says what is missing"),
         Field::new("ssh", "  machine", Name, &["this one"]).hint("or USER@HOST, as ssh knows it"),
+        Field::new("weights", "  weights", Name, &["the start's"])
+            .hint("or a folder of that machine, or a name of the hub; with an adapter (docs/engines.md)"),
         Field::new("trainer", "", Text, &[""]),
         Field::new("captured", "", Text, &[""]),
         Field::new("moments", "moments", Choice, &["reset", "keep"]).hint("between two stages"),
@@ -225,6 +227,7 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("processes", apart),
         ("python", apart),
         ("ssh", apart),
+        ("weights", apart),
         ("products", !apart && !device),
         ("recompute", !device),
         ("validate", !apart),

@@ -65,11 +65,13 @@ fn torchrun(sheet: &Sheet) -> Result<Option<Settings>> {
     if sheet.value("engine") != "torchrun" {
         return Ok(None);
     }
-    let host = Some(sheet.value("ssh").to_string());
+    let named =
+        |name: &str, none: &str| Some(sheet.value(name).to_string()).filter(|value| value != none);
     Ok(Some(Settings {
         processes: needed(sheet, "processes")?,
         python: sheet.value("python").to_string(),
-        host: host.filter(|host| host != HERE),
+        host: named("ssh", HERE),
+        weights: named("weights", SENT),
         // As the run has it that is played again.
         trainer: match sheet.value("trainer") {
             "" => serde_json::Map::new(),
@@ -86,6 +88,9 @@ fn device(sheet: &Sheet) -> Result<Option<Place>> {
 
 /// What the field says where the run is not of another machine.
 const HERE: &str = "this one";
+
+/// What it says where the weights are sent.
+const SENT: &str = "the start's";
 
 /// The plan that the fields make; an error names the field.
 pub fn plan(sheet: &Sheet) -> Result<Plan> {
@@ -284,6 +289,7 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
         sheet.set("processes", of.processes.to_string());
         sheet.set("python", of.python.clone());
         sheet.set("ssh", of.host.clone().unwrap_or_else(|| HERE.to_string()));
+        sheet.set("weights", of.weights.clone().unwrap_or_else(|| SENT.to_string()));
         sheet.set("trainer", serde_json::to_string(&of.trainer).unwrap_or_default());
     }
     let captured = plan.preferences.as_ref().and_then(|of| serde_json::to_string(of).ok());
