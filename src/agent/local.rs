@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::prompt::{Framing, ROOM};
+use super::prompt::{Framing, PREDICTION, PROPOSAL, REFLECTION, ROOM};
 use super::{Agent, Among, Ask, Can, Case, Completion, Each, Reflector, Scores, Usage};
 use crate::control::Cancel;
 use crate::digest::versioned;
@@ -15,12 +15,6 @@ use crate::model::decode::{Decoding, Opening, Stops, Written};
 use crate::model::prompt::Prompt;
 use crate::model::sampler::Sampling;
 use crate::model::team::{Priority, Team};
-
-/// How many tokens a predicted observation, a proposed action (a search may be a whole sentence) and a
-/// reflection may take.
-const PREDICTION: usize = 96;
-const PROPOSAL: usize = 96;
-const REFLECTION: usize = 160;
 
 /// Memory that recent prompts may take.
 const RECENT: usize = 256 << 20;
@@ -67,32 +61,13 @@ impl LocalAgent {
         self.model.decoder.config.context.saturating_sub(ROOM)
     }
 
-    /// The tokens of a state, with a thought about it if there is one.
-    fn tokens(
-        &self,
-        framing: &Framing<'_>,
-        state: &State,
-        thought: Option<&str>,
-    ) -> Result<Vec<u32>> {
-        let Some(thought) = thought else { return framing.state(state, self.limit()) };
-        // A thought that was written token by token may read back as more of them: the history has
-        // the less room then, and no thought has more than half.
-        let context = self.model.decoder.config.context;
-        let mut after = framing.think();
-        after.extend(framing.reflection(thought)?);
-        after.truncate(context / 2);
-        let room = context.saturating_sub(after.len() + ROOM - REFLECTION);
-        let mut tokens = framing.state(state, self.limit().min(room))?;
-        tokens.extend(after);
-        Ok(tokens)
-    }
-
     /// States, each with a thought about it if there is one, ready to be continued.
     fn prompts(&mut self, asks: &[(&State, Option<&str>)], cancel: &Cancel) -> Result<Vec<Prompt>> {
         let framing = Framing::new(&self.model.tokenizer)?;
+        let context = self.model.decoder.config.context;
         let tokens: Vec<Vec<u32>> = self.team.run(|| {
             let tokens =
-                asks.par_iter().map(|(state, thought)| self.tokens(&framing, state, *thought));
+                asks.par_iter().map(|(state, thought)| framing.asked(state, *thought, context));
             tokens.collect::<Result<_>>()
         })?;
         self.computed(&tokens, cancel)
@@ -325,7 +300,7 @@ impl Agent for LocalAgent {
 
     fn given(&self, state: &State, thought: Option<&str>) -> Result<String> {
         let framing = Framing::new(&self.model.tokenizer)?;
-        let mut tokens = self.tokens(&framing, state, thought)?;
+        let mut tokens = framing.asked(state, thought, self.model.decoder.config.context)?;
         tokens.extend(framing.act());
         self.model.tokenizer.decode_all(&tokens)
     }

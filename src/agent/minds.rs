@@ -25,6 +25,8 @@ pub struct Named {
     pub reflections: Option<String>,
     /// What it is told that it is asked, by name; none is the usual way.
     pub prompts: Option<String>,
+    /// The model whose tokens it is given, in place of messages ([`super::served`]).
+    pub tokens_of: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -45,8 +47,9 @@ pub fn all(root: &Path) -> Result<Vec<Named>> {
 }
 
 /// The settings of a mind.
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 19] = [
     "url",
+    "tokens_of",
     "reflections",
     "prompts",
     "model",
@@ -115,13 +118,19 @@ fn parse(text: &str) -> Result<Vec<Named>> {
             Some(other) => Err(at(Error::new(format!("{field} = {other} is no name")))),
         };
         let (reflections, prompts) = (named("reflections")?, named("prompts")?);
+        let tokens_of = named("tokens_of")?;
+        if tokens_of.is_some() && (reflections.is_some() || prompts.is_some()) {
+            return Err(at(Error::new(
+                "tokens_of beside reflections or prompts: what is given in tokens is what it learnt from",
+            )));
+        }
         let profile: Profile =
             toml::Value::Table(table).try_into().map_err(|e: toml::de::Error| at(wrong(&e)))?;
         if profile.url.is_empty() {
             return Err(at(Error::new("`url` is missing")));
         }
         profile.vet().map_err(at)?;
-        Ok(Named { name, profile, reflections, prompts })
+        Ok(Named { name, profile, reflections, prompts, tokens_of })
     };
     file.minds.into_iter().map(one).collect()
 }
@@ -135,7 +144,8 @@ pub fn find(root: &Path, name: &str) -> Result<Option<Named>> {
         // A password in it is not said again.
         Profile::at(url).vet()?;
         let profile = Profile { model: model.map(str::to_string), ..Profile::at(url) };
-        return Ok(Some(Named { name: name.into(), profile, reflections: None, prompts: None }));
+        let (reflections, prompts, tokens_of) = (None, None, None);
+        return Ok(Some(Named { name: name.into(), profile, reflections, prompts, tokens_of }));
     }
     // A file that cannot be read is said where it matters: a name may mean something else.
     // And a folder of that name is that folder, in every command.

@@ -13,6 +13,7 @@ pub mod prompt;
 pub mod remote;
 mod roles;
 mod saved;
+pub mod served;
 mod shares;
 mod speaking;
 mod star;
@@ -27,7 +28,7 @@ use crate::experience::{Branch, State};
 use crate::model::sampler::Sampling;
 pub use open::{
     Located, NEWEST, check, connect, find, knows, load, local, locate, named, no_weights, open,
-    played_by,
+    played_by, serving,
 };
 pub use roles::{Cast, Roles};
 pub use saved::{AWAY, Held, distant, hold, is_held, read};

@@ -2,12 +2,14 @@
 //! model folder, a GGUF file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::hub::HubName;
 use super::local::LocalAgent;
 use super::minds::{self, Named};
 use super::remote::RemoteAgent;
 use super::saved::read;
+use super::served::{ServedAgent, Tokens};
 use super::{Agent, Cast, Roles};
 use crate::budget;
 use crate::error::{Error, Kind, Result};
@@ -259,7 +261,10 @@ fn one(
     priority: Priority,
 ) -> Result<Box<dyn Agent>> {
     if let Some(Ok(Located::Endpoint(mind))) = name.map(|name| locate(store, Some(name), suite)) {
-        return Ok(Box::new(connect(store.root(), *mind)?));
+        return Ok(match &mind.tokens_of {
+            Some(of) => Box::new(serving(store, &mind, of)?),
+            None => Box::new(connect(store.root(), *mind)?),
+        });
     }
     local(load(store, name, suite)?, priority)
 }
@@ -268,6 +273,14 @@ fn one(
 pub fn connect(root: &Path, mind: Named) -> Result<RemoteAgent> {
     let asking = (minds::questions(root, &mind)?, minds::reflecting(root, &mind)?);
     RemoteAgent::open(&mind.name, mind.profile, asking, &budget::cancel())
+}
+
+/// The same of a mind that is given the tokens of a model here, whose weights are not needed.
+pub fn serving(store: &Store, mind: &Named, of: &str) -> Result<ServedAgent> {
+    let (parts, source) = find(store, Some(of), None)?;
+    let (config, tokenizer) = parts.reader(&source)?;
+    let of = Tokens { source, tokenizer: Arc::new(tokenizer), context: config.context };
+    ServedAgent::open(&mind.name, mind.profile.clone(), of, &budget::cancel())
 }
 
 /// A model in this process as a mind.

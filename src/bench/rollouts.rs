@@ -111,7 +111,8 @@ pub fn run(suite: &dyn Suite, options: &Options, control: &Control) -> Result<Va
     let url = endpoint(Duration::from_millis(options.delay_ms), &seen)?;
     let folder = tempfile::tempdir().map_err(|e| failed("a folder", e))?;
     let profile = Profile { url, concurrency: options.at_once, ..Profile::default() };
-    let named = Named { name: "stub".into(), profile, reflections: None, prompts: None };
+    let (reflections, prompts, tokens_of) = (None, None, None);
+    let named = Named { name: "stub".into(), profile, reflections, prompts, tokens_of };
     let mut agent = connect(folder.path(), named)?;
     let (seconds, steps, cpu) = played(suite, options, (&mut agent, true), control)?;
     let most = seen.most.load(Ordering::Relaxed);

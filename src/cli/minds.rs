@@ -6,8 +6,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Common, interruptible};
+use crate::agent::endpoint::{Found, Spent};
 use crate::agent::minds::{self, Named};
-use crate::agent::remote::RemoteAgent;
 use crate::agent::{self, Agent, Among, Ask, Can};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
@@ -98,13 +98,15 @@ fn example() -> State {
 /// A mind asked each of its questions once, as a row and as lines.
 fn tested(store: &Store, name: &str, cancel: &Cancel) -> Result<(Value, Vec<String>)> {
     if let Some(mind) = minds::find(store.root(), name)? {
+        if let Some(of) = &mind.tokens_of {
+            return in_tokens(agent::serving(store, &mind, of)?, &mind, cancel);
+        }
         let mut remote = agent::connect(store.root(), mind.clone())?;
-        let mut row = found(&remote, &mind);
-        let mut lines = said(&remote, &mind);
+        let mut row = found(remote.found(), &mind);
+        let mut lines = said(remote.found(), remote.can(), &mind);
         let (sample, more) = sample(&mut remote, cancel)?;
         row["sample"] = sample;
         lines.extend(more);
-        let spent = remote.endpoint().spent();
         let characters = 2000;
         let each = remote.endpoint().estimate(characters, 160, PRICED);
         row["price_of_100"] = json!(each.cost);
@@ -115,12 +117,7 @@ fn tested(store: &Store, name: &str, cancel: &Cancel) -> Result<(Value, Vec<Stri
             "     {PRICED} reflections: about {} tokens in, {} out; {price}",
             each.prompt_tokens, each.answer_tokens
         ));
-        lines.push(format!(
-            "     spent here: {} tokens in, {} out{}",
-            spent.prompt_tokens,
-            spent.answer_tokens,
-            if spent.estimated { " (estimated)" } else { "" }
-        ));
+        lines.push(spent(&remote.endpoint().spent()));
         return Ok((row, lines));
     }
     let (files, source) = agent::find(store, Some(name), None)?;
@@ -158,16 +155,38 @@ fn tested(store: &Store, name: &str, cancel: &Cancel) -> Result<(Value, Vec<Stri
     Ok((row, lines))
 }
 
-fn found(remote: &RemoteAgent, mind: &Named) -> Value {
-    let found = remote.found();
+/// The same of one that is given tokens.
+fn in_tokens(
+    mut mind: agent::served::ServedAgent,
+    named: &Named,
+    cancel: &Cancel,
+) -> Result<(Value, Vec<String>)> {
+    let mut row = found(mind.found(), named);
+    row["tokens_of"] = json!(named.tokens_of);
+    let mut lines = said(mind.found(), mind.can(), named);
+    lines.push(format!("     as {}", mind.name()));
+    let (sample, more) = sample(&mut mind, cancel)?;
+    row["sample"] = sample;
+    lines.extend(more);
+    lines.push(spent(&mind.endpoint().spent()));
+    Ok((row, lines))
+}
+
+fn spent(spent: &Spent) -> String {
+    let about = if spent.estimated { " (estimated)" } else { "" };
+    format!(
+        "     spent here: {} tokens in, {} out{about}",
+        spent.prompt_tokens, spent.answer_tokens
+    )
+}
+
+fn found(found: &Found, mind: &Named) -> Value {
     json!({"mind": mind.name, "ok": true, "url": mind.profile.url, "server": found.server,
         "model": found.model, "models": found.models, "context": found.context,
         "scores": found.scores, "n": found.n, "logprobs": found.logprobs, "notes": found.notes})
 }
 
-fn said(remote: &RemoteAgent, mind: &Named) -> Vec<String> {
-    let found = remote.found();
-    let Can { scores, .. } = remote.can();
+fn said(found: &Found, Can { scores, .. }: Can, mind: &Named) -> Vec<String> {
     let context = found.context.map_or("unknown".into(), |context| context.to_string());
     let mut lines = vec![
         format!("ok   {} at {}", mind.name, mind.profile.url),

@@ -206,10 +206,13 @@ impl Lacking {
 /// The endpoint of a mind, if it is behind one.
 fn endpoint(store: &Store, name: &str, suite: Option<&str>) -> Option<Profile> {
     match agent::locate(store, Some(name), suite) {
-        Ok(Located::Endpoint(named)) => Some(named.profile),
+        Ok(Located::Endpoint(named)) => Some(*named),
         // Several roles in one name are a matter of `agent::open`.
-        _ => minds::find(store.root(), name).ok().flatten().map(|named| named.profile),
+        _ => minds::find(store.root(), name).ok().flatten(),
     }
+    // One that is given tokens reads no conversations.
+    .filter(|named| named.tokens_of.is_none())
+    .map(|named| named.profile)
 }
 
 /// Whether a model is asked by its chat template, if it has one: where a person says so, or where it comes

@@ -75,7 +75,7 @@ impl Away {
     /// What is said where they are wanted.
     fn error(&self) -> Error {
         Error::new(format!("an adapter whose model is not here: it lies at {}", self.place)).hint(
-            "serve that with the adapter where it lies, and name the endpoint (docs/engines.md); or bring \
+            "serve that with the adapter, and name it in config.toml with tokens_of (docs/engines.md); or bring \
              it here: foretaste model pack MODEL --adapter CHECKPOINT/adapter --out DIR",
         )
     }
@@ -132,15 +132,21 @@ impl ModelFiles {
         Ok(Self { config, tensors, tokenizer: Vec::new(), beside: Vec::new(), by: Computing::F32 })
     }
 
-    /// The shape, of what is no GGUF file and here.
+    /// The shape and the tokenizer alone, wherever the weights are; `source` names them in errors.
+    pub fn reader(&self, source: &str) -> Result<(Config, Tokenizer)> {
+        let config = self.shape().map_err(|error| error.at(source))?;
+        let tokenizer = self.tokenizer(source, &config)?;
+        Ok((config, tokenizer))
+    }
+
+    /// The shape, of what is no GGUF file.
     fn shape(&self) -> Result<Config> {
-        match &self.tensors {
-            Stored::Gguf(_) => Err(Error::new("a GGUF file is for inference").hint(
-                "train on the model folder (config.json, model.safetensors) that it was made from",
-            )),
-            Stored::Away(away) => Err(away.error()),
-            Stored::Memory(_) | Stored::Folder(_) => Config::parse(&self.config),
+        if matches!(self.tensors, Stored::Gguf(_)) {
+            return Err(Error::new("a GGUF file is for inference").hint(
+                "name the model folder (config.json, model.safetensors) that it was made from",
+            ));
         }
+        Config::parse(&self.config)
     }
 
     /// Shape and tensors, whose names are known.
@@ -334,17 +340,13 @@ impl Trainable {
     }
 
     /// The same without the weights, which lie somewhere else.
-    ///
-    /// # Errors
-    /// Where what is named is itself an adapter beside such weights.
     pub fn of_shape(parts: &ModelFiles, source: &str, place: Distant) -> Result<Self> {
         if parts.by != Computing::F32 {
             return Err(for_inference(source));
         }
-        let config = parts.shape().map_err(|error| error.at(source))?;
-        let tokenizer = Arc::new(parts.tokenizer(source, &config)?);
+        let (config, tokenizer) = parts.reader(source)?;
         let origin = Some(Arc::new(Origin::of(parts)));
-        let own = Self::of(config, Buffers::new(), tokenizer);
+        let own = Self::of(config, Buffers::new(), Arc::new(tokenizer));
         Ok(Self { origin, away: Some(place), ..own })
     }
 

@@ -13,9 +13,11 @@ const LONGEST: u32 = 2048;
 
 /// The endpoint of that name.
 pub(super) fn endpoint(store: &Store, name: &str) -> Result<Named> {
-    minds::find(store.root(), name)?.ok_or_else(|| {
-        Error::usage(format!("{name}: not an endpoint")).hint(
-            "a prompt is read by a mind that follows instructions: name an endpoint's URL, or a mind of config.toml",
+    let found = minds::find(store.root(), name)?;
+    found.filter(|mind| mind.tokens_of.is_none()).ok_or_else(|| {
+        Error::usage(format!("{name}: not an endpoint that is asked in messages")).hint(
+            "a prompt is read by a mind that follows instructions: name an endpoint's URL, or a mind of config.toml \
+             without tokens_of",
         )
     })
 }

@@ -85,14 +85,20 @@ pub(crate) fn as_stream(value: &Value) -> String {
     for choice in value["choices"].as_array().into_iter().flatten() {
         let index = &choice["index"];
         let said = text(&choice["message"]["content"]).to_string() + text(&choice["text"]);
+        let is_text = choice["text"].is_string();
+        let mut piece = |word: &str, finish: &Value| {
+            let mut one = json!({ "index": index, "finish_reason": finish });
+            match (is_text, word) {
+                (true, _) => one["text"] = json!(word),
+                (false, "") => one["delta"] = json!({}),
+                (false, _) => one["delta"] = json!({ "content": word }),
+            }
+            events.push(head(json!([one])));
+        };
         for word in said.split_inclusive(' ') {
-            events.push(head(
-                json!([{ "index": index, "delta": { "content": word }, "finish_reason": null }]),
-            ));
+            piece(word, &Value::Null);
         }
-        events.push(head(
-            json!([{ "index": index, "delta": {}, "finish_reason": choice["finish_reason"] }]),
-        ));
+        piece("", &choice["finish_reason"]);
     }
     let mut usage = head(json!([]));
     usage["usage"] = value["usage"].clone();

@@ -70,8 +70,12 @@ pub(crate) struct Quirks {
     pub(crate) no_usage: bool,
 }
 
+/// Answers some questions in place of the toy.
+pub(crate) type Answers = Box<dyn Fn(&Asked) -> Option<Value> + Send + Sync>;
+
 pub(crate) struct Shared {
     pub(crate) who: As,
+    pub(crate) model: Option<Answers>,
     pub(crate) quirks: Quirks,
     pub(crate) asked: Mutex<Vec<Asked>>,
     pub(crate) faults: Mutex<VecDeque<Fault>>,
@@ -97,10 +101,20 @@ impl Stub {
     }
 
     pub(crate) fn with(who: As, quirks: Quirks) -> Self {
+        Self::begin(who, quirks, None)
+    }
+
+    /// One that has another model than the toy.
+    pub(crate) fn of(who: As, model: Answers) -> Self {
+        Self::begin(who, Quirks::default(), Some(model))
+    }
+
+    fn begin(who: As, quirks: Quirks, model: Option<Answers>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let shared = Arc::new(Shared {
             who,
+            model,
             quirks,
             asked: Mutex::default(),
             faults: Mutex::default(),

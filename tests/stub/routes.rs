@@ -22,7 +22,20 @@ pub(crate) fn answer(
     writer: &mut impl Write,
 ) -> std::io::Result<()> {
     let is_stream = asked.body["stream"] == true;
-    let found = match (shared.who, asked.path.as_str()) {
+    let own = shared.model.as_ref().and_then(|model| model(asked));
+    let found = if let Some(value) = own { Ok(value) } else { from_toy(shared, asked) };
+    match found {
+        Err((status, text)) => reply(writer, status, &[], "application/json", text.as_bytes()),
+        Ok(value) if is_stream => {
+            let text = chat::as_stream(&value);
+            reply(writer, "200 OK", &[], "text/event-stream", text.as_bytes())
+        }
+        Ok(value) => reply(writer, "200 OK", &[], "application/json", value.to_string().as_bytes()),
+    }
+}
+
+fn from_toy(shared: &Shared, asked: &Asked) -> Found {
+    match (shared.who, asked.path.as_str()) {
         (_, "/v1/models") if shared.quirks.lists_nothing => missing(),
         (_, "/v1/models") => Ok(chat::models(shared.who)),
         (_, "/v1/chat/completions") => chat::answer(shared, asked),
@@ -59,14 +72,6 @@ pub(crate) fn answer(
             "model_info": { "toy.context_length": 32768 },
         })),
         _ => missing(),
-    };
-    match found {
-        Err((status, text)) => reply(writer, status, &[], "application/json", text.as_bytes()),
-        Ok(value) if is_stream => {
-            let text = chat::as_stream(&value);
-            reply(writer, "200 OK", &[], "text/event-stream", text.as_bytes())
-        }
-        Ok(value) => reply(writer, "200 OK", &[], "application/json", value.to_string().as_bytes()),
     }
 }
 

@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use super::calls::Delta;
-use super::request::Question;
+use super::request::{CompletionRequest, Question};
 use super::shared::Core;
 use super::{Batch, ChatReply, ChatRequest, Each, Endpoint, PARTING};
 use crate::control::Cancel;
@@ -109,8 +109,18 @@ impl Endpoint {
 impl UnderWay<'_> {
     /// Asks one more; it waits for a place among the profile's `concurrency`.
     pub fn ask(&mut self, number: usize, request: ChatRequest) {
+        let question = Question::chat(request, &self.endpoint.core.profile);
+        self.begin(number, question);
+    }
+
+    /// The same for a text that is gone on with, without a template.
+    pub fn go_on(&mut self, number: usize, request: CompletionRequest) {
+        let question = Question::completion(request, &self.endpoint.core.profile);
+        self.begin(number, question);
+    }
+
+    fn begin(&mut self, number: usize, question: Question) {
         let core = Arc::clone(&self.endpoint.core);
-        let question = Question::chat(request, &core.profile);
         let done = self.done.clone();
         let task = self.endpoint.runtime.spawn(async move {
             // Nobody looks on.

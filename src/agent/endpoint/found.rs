@@ -45,6 +45,14 @@ impl Server {
     }
 }
 
+impl Found {
+    /// Whether it says how likely tokens are, and not only texts.
+    pub fn scores_tokens(&self) -> bool {
+        let by = [Scorer::PromptLogprobs, Scorer::Grammar { by_tokens: true }];
+        self.scorer.is_some_and(|scorer| by.contains(&scorer))
+    }
+}
+
 /// What was found on the other side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {

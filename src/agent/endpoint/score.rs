@@ -1,6 +1,8 @@
 //! How likely a text is after another, where a server can be made to say.
 
-use super::found::Found;
+use futures::future::try_join_all;
+
+use super::found::{Found, Server};
 use super::{Endpoint, whole};
 use crate::agent::prompt::chat::Message;
 use crate::control::Cancel;
@@ -40,6 +42,42 @@ impl Endpoint {
         whole(self.batch(asks, cancel, &mut |_, _, _| {}, |core, _, ask, _| {
             Box::pin(async move { core.score(server, scorer, &ask.0, &ask.1).await })
         }))
+    }
+
+    /// The same for continuations by their tokens, where it [`Found::scores_tokens`]; none for one that the
+    /// server wrote in other tokens.
+    pub fn score_tokens(
+        &self,
+        found: &Found,
+        asks: Vec<(Vec<u32>, Vec<Vec<u32>>)>,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Option<f64>>>> {
+        let Some(scorer) = found.scorer.filter(|_| found.scores_tokens()) else {
+            return Err(Error::usage("this endpoint does not say how likely tokens are"));
+        };
+        whole(self.batch(asks, cancel, &mut |_, _, _| {}, |core, _, ask, _| {
+            Box::pin(async move {
+                let each = ask.1.iter().map(|own| core.score_tokens(scorer, &ask.0, own));
+                try_join_all(each).await
+            })
+        }))
+    }
+
+    /// The tokens of a text, without what texts begin with; none where the server does not say.
+    pub fn tokens(
+        &self,
+        found: &Found,
+        text: &'static str,
+        cancel: &Cancel,
+    ) -> Result<Option<Vec<u32>>> {
+        let server = found.server;
+        if !matches!(server, Server::Vllm | Server::LlamaCpp) {
+            return Ok(None);
+        }
+        let ids = self.one(cancel, move |core| {
+            Box::pin(async move { core.tokens(server, text, false).await })
+        });
+        ids.map(Some)
     }
 
     /// A conversation as the model is given it, by the server's own template; none where the

@@ -70,6 +70,19 @@ impl Core {
         .await
     }
 
+    /// The log-probability of tokens after others, by a scorer that takes tokens.
+    pub(super) async fn score_tokens(
+        &self,
+        scorer: Scorer,
+        before: &[u32],
+        own: &[u32],
+    ) -> Result<Option<f64>> {
+        match scorer {
+            Scorer::Grammar { by_tokens } => self.by_grammar(before, own, "", by_tokens).await,
+            _ => self.by_prompt(&[before, own].concat(), before.len()).await,
+        }
+    }
+
     async fn by_prompt(&self, tokens: &[u32], from: usize) -> Result<Option<f64>> {
         let body = self.with_extra(json!({
             "model": self.model().await?, "prompt": tokens, "max_tokens": 1, "temperature": 0,

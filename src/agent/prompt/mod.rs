@@ -25,6 +25,14 @@ pub use questions::Questions;
 /// Tokens kept free for what the model is to write.
 pub const ROOM: usize = 192;
 
+/// How many tokens a predicted observation, a proposed action (a search may be a whole sentence) and a
+/// reflection may take.
+pub const PREDICTION: usize = 96;
+/// See [`PREDICTION`].
+pub const PROPOSAL: usize = 96;
+/// See [`PREDICTION`].
+pub const REFLECTION: usize = 160;
+
 /// Writes framed tokens.
 #[derive(Debug)]
 pub struct Framing<'a> {
@@ -101,6 +109,21 @@ impl<'a> Framing<'a> {
             self.ended(Part::Observation, &first)?,
         ];
         Ok(parts.concat())
+    }
+
+    /// A state as a model of so many tokens is asked about it, with a thought about it if there is one.
+    pub fn asked(&self, state: &State, thought: Option<&str>, context: usize) -> Result<Vec<u32>> {
+        let limit = context.saturating_sub(ROOM);
+        let Some(thought) = thought else { return self.state(state, limit) };
+        // A thought that was written token by token may read back as more of them: the history has
+        // the less room then, and no thought has more than half.
+        let mut after = self.think();
+        after.extend(self.reflection(thought)?);
+        after.truncate(context / 2);
+        let room = context.saturating_sub(after.len() + ROOM - REFLECTION);
+        let mut tokens = self.state(state, limit.min(room))?;
+        tokens.extend(after);
+        Ok(tokens)
     }
 
     /// A whole state within `limit` tokens. If it is too long, the oldest steps are left out, the

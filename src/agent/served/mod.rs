@@ -1,0 +1,295 @@
+//! A model behind an endpoint that was trained as models here are: it is given the very tokens that it learnt
+//! from ([`super::prompt::Framing`]), and no conversation.
+
+mod flowing;
+
+use std::sync::Arc;
+
+use self::flowing::Flowing;
+use super::endpoint::{
+    self, ChatReply, CompletionRequest, Draw, Endpoint, Finish, Found, Profile, Prompt, Spent,
+    whole,
+};
+use super::prompt::{Framing, PREDICTION, PROPOSAL, REFLECTION, ROOM};
+use super::{Agent, Among, Ask, Can, Case, Completion, Each, Flow, Reflector, Scores, Usage};
+use crate::control::Cancel;
+use crate::error::{Error, Result};
+use crate::experience::{RATIONALE, State};
+use crate::model::sampler::Sampling;
+use crate::model::tokenizer::Tokenizer;
+
+/// Whose tokens an endpoint is given.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// The model that they are of, by name: a checkpoint, a folder.
+    pub source: String,
+    /// How text becomes tokens.
+    pub tokenizer: Arc<Tokenizer>,
+    /// Tokens that it reads and writes together.
+    pub context: usize,
+}
+
+/// A model behind an endpoint, asked in tokens.
+#[derive(Debug)]
+pub struct ServedAgent {
+    name: String,
+    endpoint: Endpoint,
+    found: Found,
+    of: Tokens,
+}
+
+/// A text in which tokenizers differ: words, digits, marks and white space.
+const SAMPLE: &str =
+    "Task: put a clean mug in/on coffeemachine 1.\n\nOn the shelf 12, you see  a café's \"mug\" 3.";
+
+impl ServedAgent {
+    /// Connects, and finds out what is there; `name` is what it goes by.
+    ///
+    /// # Errors
+    /// Where the model there has other tokens.
+    pub fn open(name: &str, profile: Profile, of: Tokens, cancel: &Cancel) -> Result<Self> {
+        let mut profile = profile;
+        // Whatever ends a text of this model ends an answer.
+        let ends = serde_json::json!(of.tokenizer.ends);
+        profile.extra.entry("stop_token_ids").or_insert(ends);
+        let endpoint = Endpoint::open(profile)?;
+        let found = endpoint.probe(cancel)?;
+        let own = of.tokenizer.encode(SAMPLE)?;
+        if let Some(theirs) = endpoint.tokens(&found, SAMPLE, cancel)?.filter(|ids| *ids != own) {
+            return Err(Error::new(format!(
+                "{name}: the model there ({}) has other tokens than {}: {} of a sample text, and not {}",
+                found.model,
+                of.source,
+                theirs.len(),
+                own.len()
+            ))
+            .hint("serve the model that those tokens are of, or name another in tokens_of"));
+        }
+        let context = found.context.and_then(|most| usize::try_from(most).ok());
+        let context = context.map_or(of.context, |most| most.min(of.context));
+        Ok(Self { name: name.into(), endpoint, found, of: Tokens { context, ..of } })
+    }
+
+    /// What was found there.
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
+    /// The endpoint.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    fn framing(&self) -> Result<Framing<'_>> {
+        Framing::new(&self.of.tokenizer)
+    }
+
+    fn named(&self, error: Error) -> Error {
+        if error.is_cancelled() { error } else { error.at(&self.name) }
+    }
+
+    /// What is sent of a state so that an action or a thought follows.
+    fn asked(&self, state: &State, thought: Option<&str>, opening: &[u32]) -> Result<Vec<u32>> {
+        let mut tokens = self.framing()?.asked(state, thought, self.of.context)?;
+        tokens.extend(opening);
+        Ok(tokens)
+    }
+
+    /// Texts that go on from tokens, all together.
+    fn go_on(
+        &self,
+        requests: Vec<CompletionRequest>,
+        cancel: &Cancel,
+        each: endpoint::Each<'_>,
+    ) -> Result<Vec<ChatReply>> {
+        let replies = whole(self.endpoint.complete(requests, cancel, each));
+        let replies = replies.map_err(|error| self.named(error))?;
+        if let Some(surprise) = self.endpoint.surprise() {
+            tracing::warn!("{}: {surprise}", self.name);
+        }
+        Ok(replies)
+    }
+
+    /// For each ask a completion a seed, after `opening`.
+    fn complete(
+        &self,
+        asks: &[Ask<'_>],
+        opening: &[u32],
+        (how, limit): (Sampling, usize),
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>> {
+        let mut requests = Vec::new();
+        for ask in asks.iter().filter(|ask| !ask.seeds.is_empty()) {
+            let prompt = self.asked(ask.state, ask.thought, opening)?;
+            // The likeliest words are the same whatever the seed.
+            let n = if how.temperature > 0.0 { ask.seeds.len() } else { 1 };
+            let draw = Draw { seed: ask.seeds.first().copied(), n, ..drawn(how, limit) };
+            requests.push(CompletionRequest { prompt: Prompt::Tokens(prompt), draw });
+        }
+        let mut replies = self.go_on(requests, cancel, &mut |_, _, _| {})?.into_iter();
+        let each = asks.iter().map(|ask| {
+            let reply = if ask.seeds.is_empty() { None } else { replies.next() };
+            let choices = reply.map(|reply| reply.choices).unwrap_or_default();
+            let mut written: Vec<Completion> =
+                choices.iter().map(|choice| self.written(choice)).collect();
+            if let (Some(first), false) = (written.first().cloned(), how.temperature > 0.0) {
+                written = vec![first; ask.seeds.len()];
+            }
+            written
+        });
+        Ok(each.collect())
+    }
+
+    /// What was written of a choice, without what ended it.
+    fn written(&self, choice: &endpoint::Choice) -> Completion {
+        Completion {
+            text: self.text(&choice.text).trim().to_string(),
+            ended: choice.finished == Finish::Stop,
+            ..Completion::default()
+        }
+    }
+
+    /// A text without the mark of its end, where a server writes that out.
+    fn text<'t>(&self, text: &'t str) -> &'t str {
+        let marks = self.of.tokenizer.ends.iter();
+        let marks = marks.filter_map(|end| self.of.tokenizer.decode_all(&[*end]).ok());
+        let cut = marks.filter(|mark| !mark.trim().is_empty()).filter_map(|mark| text.find(&mark));
+        cut.min().map_or(text, |at| &text[..at])
+    }
+}
+
+/// How an answer is drawn.
+fn drawn(how: Sampling, limit: usize) -> Draw {
+    let max_tokens = u32::try_from(limit).unwrap_or(u32::MAX);
+    Draw { max_tokens, temperature: how.temperature, top_p: how.top_p, ..Draw::default() }
+}
+
+impl Agent for ServedAgent {
+    /// Asked in messages it would be another mind.
+    fn name(&self) -> String {
+        format!("{} in tokens of {}", self.name, self.of.source)
+    }
+
+    fn can(&self) -> Can {
+        let scores = if self.found.scores_tokens() { self.found.scores } else { Scores::None };
+        let at_once = self.endpoint.profile().concurrency;
+        Can { scores, tokens: false, context: Some(self.of.context), at_once }
+    }
+
+    fn usage(&self) -> Usage {
+        let Spent { asks, prompt_tokens, answer_tokens, .. } = self.endpoint.spent();
+        Usage { asks, prompt_tokens, answer_tokens }
+    }
+
+    fn reads(&self, state: &State) -> Result<bool> {
+        Ok(self.framing()?.opening(state)?.len() <= self.of.context.saturating_sub(ROOM))
+    }
+
+    fn act(
+        &mut self,
+        asks: &[Ask<'_>],
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>> {
+        let opening = self.framing()?.act();
+        self.complete(asks, &opening, (how, PROPOSAL), cancel)
+    }
+
+    fn think(
+        &mut self,
+        asks: &[Ask<'_>],
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<Vec<Completion>>> {
+        let opening = self.framing()?.think();
+        self.complete(asks, &opening, (how, REFLECTION), cancel)
+    }
+
+    fn score(&mut self, asks: &[Among<'_>], cancel: &Cancel) -> Result<Option<Vec<Vec<f64>>>> {
+        if !self.found.scores_tokens() {
+            return Ok(None);
+        }
+        let framing = self.framing()?;
+        let opening = framing.act();
+        let mut all = Vec::with_capacity(asks.len());
+        for ask in asks {
+            let before = self.asked(ask.state, ask.thought, &opening)?;
+            let actions = ask.actions.iter().map(|action| framing.action(action));
+            all.push((before, actions.collect::<Result<Vec<_>>>()?));
+        }
+        let found = self.endpoint.score_tokens(&self.found, all, cancel);
+        let found = found.map_err(|error| self.named(error))?;
+        Ok(found.into_iter().map(|scores| scores.into_iter().collect()).collect())
+    }
+
+    fn predict(
+        &mut self,
+        asks: &[Among<'_>],
+        cancel: &Cancel,
+        each: Each<'_>,
+    ) -> Result<Vec<Vec<String>>> {
+        let framing = self.framing()?;
+        let (mut places, mut requests) = (Vec::new(), Vec::new());
+        for (a, ask) in asks.iter().enumerate() {
+            let state = self.asked(ask.state, None, &[])?;
+            for (i, action) in ask.actions.iter().enumerate() {
+                places.push((a, i));
+                let prompt = [state.clone(), framing.acted(action)?, framing.observe()].concat();
+                let draw = Draw { stream: true, ..drawn(Sampling::GREEDY, PREDICTION) };
+                requests.push(CompletionRequest { prompt: Prompt::Tokens(prompt), draw });
+            }
+        }
+        let mut partial = vec![String::new(); requests.len()];
+        let replies = self.go_on(requests, cancel, &mut |request, _, more| {
+            partial[request].push_str(more);
+            let (ask, action) = places[request];
+            each(ask, action, self.text(&partial[request]).trim());
+        })?;
+        let mut found: Vec<Vec<String>> =
+            asks.iter().map(|ask| vec![String::new(); ask.actions.len()]).collect();
+        for ((ask, action), reply) in places.into_iter().zip(replies) {
+            let first = reply.choices.first().map(|choice| self.written(choice).text);
+            found[ask][action] = first.unwrap_or_default();
+        }
+        Ok(found)
+    }
+
+    fn flow(&self) -> Option<Box<dyn Flow + '_>> {
+        Some(Box::new(Flowing::of(self)))
+    }
+
+    fn given(&self, state: &State, thought: Option<&str>) -> Result<String> {
+        let opening = self.framing()?.act();
+        self.of.tokenizer.decode_all(&self.asked(state, thought, &opening)?)
+    }
+}
+
+impl Reflector for ServedAgent {
+    fn generator(&self) -> String {
+        format!("{RATIONALE}{}", self.name())
+    }
+
+    /// It was trained to think from the state alone, and is asked so.
+    fn sees_outcomes(&self) -> bool {
+        false
+    }
+
+    fn spent(&self) -> Option<Spent> {
+        Some(self.endpoint.spent())
+    }
+
+    fn reflect(
+        &mut self,
+        cases: &[(&Case, u64)],
+        how: Sampling,
+        cancel: &Cancel,
+    ) -> Result<Vec<String>> {
+        let seeds: Vec<[u64; 1]> = cases.iter().map(|(_, seed)| [*seed]).collect();
+        let asks = cases.iter().zip(&seeds).map(|((case, _), seed)| Ask::about(&case.state, seed));
+        let asks: Vec<Ask<'_>> = asks.collect();
+        let found = self.think(&asks, how, cancel)?;
+        // A text that did not come to its end is none.
+        let texts = found.into_iter().flatten().filter(|one| one.ended).map(|one| one.text);
+        Ok(texts.collect())
+    }
+}
