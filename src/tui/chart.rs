@@ -208,7 +208,7 @@ fn reading(curve: &Curve<'_>, lens: Lens, at: f64) -> String {
     format!("{} at {}: {value}{}", curve.name, point.step, curve.unit)
 }
 
-/// Draws curves, the first in front.
+/// Draws curves, the first in front; without one it is still being read.
 pub fn draw(
     curves: &[Curve<'_>],
     lens: Lens,
@@ -224,7 +224,10 @@ pub fn draw(
     let sets: Vec<_> =
         curves.iter().map(|curve| segments(curve.points, lens, inner.width as usize * 2)).collect();
     let all = || sets.iter().flat_map(|(raw, smooth)| raw.iter().chain(smooth)).flatten().copied();
-    let Some(last) = all().last() else { return plain("no values".into(), block, frame) };
+    let Some(last) = all().last() else {
+        let why = if curves.is_empty() { "reading…" } else { "no values" };
+        return plain(why.into(), block, frame);
+    };
     if inner.height < 5 || inner.width < 20 {
         let last = if lens.log { 10f64.powf(last.1) } else { last.1 };
         return plain(short(last), block, frame);

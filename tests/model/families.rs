@@ -76,7 +76,16 @@ pub fn trainable(case: &Value) -> Trainable {
     folder(dir.path(), case);
     let (config, weights) = ModelFiles::network(dir.path()).unwrap().weights().unwrap();
     let Trainable { tokenizer, workspace, .. } = small(1);
-    Trainable { config, weights, tokenizer, adapter: None, workspace, device: None, origin: None, away: None }
+    Trainable {
+        config,
+        weights,
+        tokenizer,
+        adapter: None,
+        workspace,
+        device: None,
+        origin: None,
+        away: None,
+    }
 }
 
 pub fn decoder_of(case: &Value) -> Arc<Decoder> {

@@ -1,6 +1,6 @@
 //! The thread that owns the model of Explore.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Door, Latest, Mailbox, Worker, minds};
 use crate::agent::{self, Agent};
@@ -46,16 +46,32 @@ impl Mind {
                     Ok(())
                 }
                 MindCmd::Load(_) | MindCmd::Renew | MindCmd::Suite(_) => {
+                    let mut wanted = named.clone();
+                    let elsewhere = matches!(command, MindCmd::Suite(_));
                     match command {
-                        MindCmd::Load(name) => named = name,
+                        MindCmd::Load(name) => wanted = name,
                         MindCmd::Suite(now) => suite = now,
                         _ => {}
                     }
-                    let of = (named.as_deref(), suite.as_str());
-                    let (loaded, found) = budget::under(&cancel, || load(&root, of, &mail))?;
-                    mind = Some(loaded);
-                    // Who could not be loaded is not who answers.
-                    named = named.take().filter(|_| found);
+                    let opened = budget::under(&cancel, || {
+                        guarded("reading the model", || {
+                            let store = Store::open(&root)?;
+                            let name = wanted.as_deref();
+                            agent::open(&store, name, Some(&suite), Priority::Interactive)
+                        })
+                    });
+                    // Who could not be loaded is not who answers: whoever did goes on, but in another suite.
+                    let keeps = opened.is_ok() || !elsewhere;
+                    match opened {
+                        Ok(found) => (mind, named) = (Some(found), wanted),
+                        Err(error) => mail.failed(&error),
+                    }
+                    let still = mind.take().filter(|_| keeps);
+                    let now = still.map_or_else(|| built_in(&suite), Ok)?;
+                    let minds = minds(now.as_ref(), named.is_some());
+                    mail.send(Msg::from(explore::Msg::Model(minds)));
+                    tell_spent(now.as_ref(), &mail);
+                    mind = Some(now);
                     Ok(())
                 }
                 MindCmd::Evaluate(_) | MindCmd::Score(..) if cancel.is_cancelled() => Ok(()),
@@ -193,25 +209,8 @@ fn tell_spent(mind: &dyn Agent, mail: &Mailbox) {
     }
 }
 
-fn load(
-    root: &Path,
-    (name, suite): (Option<&str>, &str),
-    mail: &Mailbox,
-) -> Result<(Box<dyn Agent>, bool)> {
-    let loaded = guarded("reading the model", || {
-        agent::open(&Store::open(root)?, name, Some(suite), Priority::Interactive)
-    });
-    let found = loaded.is_ok();
-    let mind = match loaded {
-        Ok(mind) => mind,
-        Err(error) => {
-            mail.failed(&error); // a damaged checkpoint must not leave Explore without a model
-            let known = BuiltIn::of_suite(suite);
-            agent::local(known.files().build(known.name())?, Priority::Interactive)?
-        }
-    };
-    let minds = minds(mind.as_ref(), found && name.is_some());
-    mail.send(Msg::from(explore::Msg::Model(minds)));
-    tell_spent(mind.as_ref(), mail);
-    Ok((mind, found))
+/// The model of the program that knows a suite: a damaged checkpoint must not leave Explore without any.
+fn built_in(suite: &str) -> Result<Box<dyn Agent>> {
+    let known = BuiltIn::of_suite(suite);
+    agent::local(known.files().build(known.name())?, Priority::Interactive)
 }
