@@ -147,12 +147,7 @@ impl Jobs {
                     find_blame(root, suite, id, control, tell, &mail)
                 });
             }
-            JobCmd::Policy(id) => {
-                let mail = self.mail.clone();
-                self.spawn(JobKind::Policy, move |root, _, control, _| {
-                    ask_policy(root, id, control, &mail)
-                });
-            }
+            JobCmd::Policy(id) => self.ask_policy(id),
             JobCmd::Gateway => {
                 let mail = self.mail.clone();
                 self.spawn(JobKind::Gateway, move |root, _, control, tell| {
@@ -166,6 +161,17 @@ impl Jobs {
                 });
             }
         }
+    }
+
+    fn ask_policy(&mut self, id: i64) {
+        if self.is_running(JobKind::Policy) {
+            let said = "a policy is still being asked what it would do now";
+            return self.mail.failed(&Error::new(said).hint("try again in a moment"));
+        }
+        let mail = self.mail.clone();
+        self.spawn(JobKind::Policy, move |root, _, control, _| {
+            ask_policy(root, id, control, &mail)
+        });
     }
 
     fn is_running(&self, kind: JobKind) -> bool {

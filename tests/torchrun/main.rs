@@ -2,7 +2,9 @@
 //! and whatever is killed, a run goes on from where it is known to be. Needs a Python that has torch,
 //! transformers, accelerate and peft: `FORETASTE_PYTHON` names it.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod machine;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -120,7 +122,7 @@ fn go_on(data: &Path) -> Child {
 }
 
 /// Whether a run has come so far.
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 fn is_at(data: &Path, run: &str, step: u64) -> bool {
     stored(data, run).keys().last().is_some_and(|last| *last >= step)
 }
@@ -188,145 +190,6 @@ fn whatever_is_killed_a_run_of_torchrun_goes_on_to_the_same_losses() {
     // On to the end: the same as the run that nobody disturbed.
     json(data, &["train", "--resume", "2"]);
     same(&whole, &stored(data, "2"), 1e-5);
-}
-
-/// What stands for ssh: the command that is sent is done in another folder, as on another machine.
-const SSH: &str = "#!/bin/sh
-while [ \"${1#-}\" != \"$1\" ]; do case \"$1\" in -o) shift 2 ;; *) shift ;; esac; done
-test \"$1\" = user@there || { echo \"ssh: no such host $1\" >&2; exit 255; }
-shift
-cd \"$THERE\" && HOME=\"$THERE\" exec sh -c \"$*\"
-";
-
-/// A folder that is the home of another machine.
-#[cfg(unix)]
-struct Machine {
-    there: tempfile::TempDir,
-    bin: tempfile::TempDir,
-}
-
-#[cfg(unix)]
-impl Machine {
-    fn new() -> Self {
-        use std::os::unix::fs::PermissionsExt;
-        let (there, bin) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let ssh = bin.path().join("ssh");
-        std::fs::write(&ssh, SSH).unwrap();
-        std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
-        Self { there, bin }
-    }
-
-    /// The program, where ssh reaches that machine.
-    fn reached(&self, data: &Path, args: &[&str]) -> Command {
-        let path = format!("{}:{}", self.bin.path().display(), std::env::var("PATH").unwrap());
-        let mut command = foretaste(data, args);
-        command.env("PATH", path).env("THERE", self.there.path());
-        command
-    }
-
-    /// How much stays there of jobs.
-    fn left(&self) -> usize {
-        std::fs::read_dir(self.there.path().join(".cache/foretaste")).map_or(0, Iterator::count)
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn another_machine_does_the_same_and_keeps_nothing() {
-    let Some(python) = python() else { return };
-    let dir = collected("12");
-    let machine = Machine::new();
-    let order = ["train", "--objective", "imitation", "--from", "novice", "--batch", "4"];
-    let how = ["--steps", "3", "--lora", "4", "--held-out", "0"];
-    let apart = ["--engine", "torchrun", "--python", &python, "--ssh"];
-    let far = |host: &str| {
-        let args = [&order[..], &how, &apart, &[host, "--json"]].concat();
-        let name = std::path::Path::new(dir.path().file_name().unwrap());
-        let mut command = machine.reached(name, &args);
-        command.current_dir(dir.path().parent().unwrap()).output().unwrap()
-    };
-    let nobody = far("user@elsewhere");
-    let told = String::from_utf8_lossy(&nobody.stderr).to_string();
-    assert!(!nobody.status.success() && told.contains("no such host user@elsewhere"), "{told}");
-    // A relative data directory is found from the job's own folder too.
-    let said = far("user@there");
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-    let here = json(dir.path(), &[&order[..], &how].concat());
-    same(&losses(&here), &losses(&common::lines(&said)), 1e-4);
-    assert_eq!(machine.left(), 0, "something stays there");
-    assert!(dir.path().join("checkpoints/run-2-step-3/adapter").is_dir());
-}
-
-#[cfg(unix)]
-#[test]
-fn a_model_that_lies_there_is_trained_beside_and_only_its_adapter_comes_back() {
-    let Some(python) = python() else { return };
-    let dir = collected("40");
-    let machine = Machine::new();
-    let model = machine.there.path().join("models/one");
-    json(dir.path(), &["model", "pack", "novice", "--out", model.to_str().unwrap()]);
-    // Here are its shape and its tokenizer.
-    let known = tempfile::tempdir().unwrap();
-    for name in ["config.json", "tokenizer.json"] {
-        std::fs::copy(model.join(name), known.path().join(name)).unwrap();
-    }
-    let from = known.path().to_str().unwrap();
-    let order = ["train", "--objective", "imitation", "--batch", "4", "--held-out", "0.3"];
-    let how = ["--steps", "4", "--save-every", "2", "--lora", "4", "--keep-all"];
-    let there =
-        ["--engine", "torchrun", "--python", &python, "--processes", "2", "--ssh", "user@there"];
-    let train = |more: &[&str]| {
-        let args = [&order[..], &how, &there, more, &["--json"]].concat();
-        machine.reached(dir.path(), &args).output().unwrap()
-    };
-    let without = run(dir.path(), &[&order[..], &how, &["--from", from]].concat());
-    assert!(common::failure(&without).contains("model.safetensors"));
-    let said = train(&["--from", from, "--weights", "~/models/one"]);
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-    let far = common::lines(&said);
-    let here = [&order[..], &how, &["--from", model.to_str().unwrap()]].concat();
-    let here = json(dir.path(), &here);
-    same(&losses(&here), &losses(&far), 1e-4);
-    let measured = |run: &str| curve(dir.path(), run, "valid_action");
-    let other = measured("1");
-    assert_eq!(other.keys().copied().collect::<Vec<_>>(), [0, 2, 4]);
-    same(&measured("2"), &other, 1e-4);
-
-    // What came back are adapters: small, whole beside their model, and nobody who could answer here.
-    let saved = dir.path().join("checkpoints/run-1-step-4");
-    assert!(!saved.join("model.safetensors").exists() && saved.join("config.json").exists());
-    let settings = std::fs::read(saved.join("adapter/adapter_config.json")).unwrap();
-    let settings: Value = serde_json::from_slice(&settings).unwrap();
-    assert_eq!(settings["base_model_name_or_path"], "~/models/one");
-    let games =
-        ["eval", "--suite", "household", "--split", "unseen", "--games", "1", "--checkpoint"];
-    let asked = run(dir.path(), &[&games[..], &["run 1 step 4"]].concat());
-    let told = common::failure(&asked);
-    assert!(told.contains("it lies at user@there:~/models/one"), "{told}");
-    let begun = run(dir.path(), &[&order[..], &["--from", "run 1 step 4"]].concat());
-    assert!(common::failure(&begun).contains("cannot be started from"));
-    let merged = dir.path().join("merged");
-    let adapter = saved.join("adapter");
-    let pack =
-        ["model", "pack", model.to_str().unwrap(), "--out", merged.to_str().unwrap(), "--adapter"];
-    json(dir.path(), &[&pack[..], &[adapter.to_str().unwrap()]].concat());
-    let again = ["--steps", "1", "--from", merged.to_str().unwrap()];
-    json(dir.path(), &[&order[..], &again].concat());
-    let again = measured("3")[&0];
-    assert!((again - other[&4]).abs() < 1e-4, "{again} and {}", other[&4]);
-
-    // Another model lies there under that name.
-    std::fs::write(model.join("tokenizer.json"), "{}").unwrap();
-    let said = train(&["--from", from, "--weights", "~/models/one"]);
-    let told = String::from_utf8_lossy(&said.stderr).to_string();
-    assert!(!said.status.success() && told.contains("is not the one that the rows"), "{told}");
-    for (wrong, says) in
-        [("models/one/two", "--weights models/one/two"), ("/nowhere", "ended before")]
-    {
-        let said = train(&["--from", from, "--weights", wrong]);
-        let told = String::from_utf8_lossy(&said.stderr).to_string();
-        assert!(!said.status.success() && told.contains(says), "{told}");
-    }
 }
 
 #[test]
