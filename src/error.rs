@@ -238,8 +238,13 @@ impl From<rusqlite::Error> for Error {
 
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
-        Self::new(format!("the model: {error}"))
+        Self::new(format!("the model: {}", of_candle(&error)))
     }
+}
+
+/// What candle says went wrong, without the way through its code that it adds where `RUST_BACKTRACE` is set.
+pub fn of_candle(error: &candle_core::Error) -> String {
+    error.to_string().lines().next().unwrap_or_default().trim().to_string()
 }
 
 #[cfg(test)]

@@ -27,3 +27,10 @@ fn what_a_caller_does_follows_from_the_kind() {
     assert!(Error::cancelled().or_of(Kind::World).is_cancelled(), "what was said stays said");
     assert_eq!(Error::new("it broke").or_of(Kind::World).kind(), Kind::World);
 }
+
+#[test]
+fn candle_is_told_without_its_way_through_the_code() {
+    let error =
+        candle_core::Error::Msg("no such device\n   0: candle_core::error::Error::bt".into());
+    assert_eq!(Error::from(error).message(), "the model: no such device");
+}

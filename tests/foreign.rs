@@ -18,7 +18,7 @@ fn python() -> Option<&'static str> {
     let there =
         Command::new("python3").arg("--version").output().is_ok_and(|out| out.status.success());
     if !there {
-        eprintln!("\n!!! NOT CHECKED: no python3, so no world of another program. !!!\n");
+        common::unchecked("no python3, so no world of another program.");
     }
     there.then_some("python3")
 }

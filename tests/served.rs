@@ -5,8 +5,11 @@ mod common;
 #[path = "stub/mod.rs"]
 mod stub;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use common::{failure, json, run};
-use foretaste::agent::{self, Agent, Among, Ask};
+use foretaste::agent::{self, Agent, Among, Ask, Case};
 use foretaste::control::Cancel;
 use foretaste::experience::State;
 use foretaste::model::Model;
@@ -20,7 +23,7 @@ use serde_json::{Value, json};
 use stub::{As, Asked, Stub};
 
 /// What a server of vLLM's kind answers for a model.
-fn answers(model: &Model, asked: &Asked) -> Option<Value> {
+fn answers(model: &Model, asked: &Asked, cuts: bool) -> Option<Value> {
     let body = &asked.body;
     let tokens = match &body["prompt"] {
         Value::String(text) => model.tokenizer.encode(text).unwrap(),
@@ -29,7 +32,7 @@ fn answers(model: &Model, asked: &Asked) -> Option<Value> {
     match asked.path.as_str() {
         "/tokenize" => Some(json!({"tokens": tokens})),
         "/v1/completions" if body["prompt_logprobs"].is_u64() => Some(scored(model, body, &tokens)),
-        "/v1/completions" => Some(written(model, body, &tokens)),
+        "/v1/completions" => Some(written(model, body, &tokens, cuts)),
         _ => None,
     }
 }
@@ -54,11 +57,14 @@ fn scored(model: &Model, body: &Value, tokens: &[u32]) -> Value {
         "prompt_logprobs": each}]})
 }
 
-fn written(model: &Model, body: &Value, tokens: &[u32]) -> Value {
+/// `cuts` says whether what is written after two steps is cut off.
+fn written(model: &Model, body: &Value, tokens: &[u32], cuts: bool) -> Value {
     let n = body["n"].as_u64().unwrap_or(1);
     let seeds: Vec<u64> = (0..n).map(|i| body["seed"].as_u64().unwrap_or(0) + i).collect();
     let ends: Vec<u32> = serde_json::from_value(body["stop_token_ids"].clone()).unwrap_or_default();
     let temperature = body["temperature"].as_f64().unwrap();
+    let said = model.tokenizer.decode(tokens).unwrap();
+    let cut = cuts && said.contains("pick up the mug 1");
     let cancel = Cancel::default();
     let how = Decoding {
         ends: &ends,
@@ -75,7 +81,7 @@ fn written(model: &Model, body: &Value, tokens: &[u32]) -> Value {
     let found = Prompt::decode_all(&model.decoder, &asks, &how, &mut |_, _, _| true).unwrap();
     let choice = |(index, one): (usize, &foretaste::model::decode::Written)| {
         let mut said = json!({"index": index, "text": model.tokenizer.decode(&one.tokens).unwrap(),
-            "finish_reason": if one.ended.is_some() { "stop" } else { "length" }});
+            "finish_reason": if one.ended.is_some() && !cut { "stop" } else { "length" }});
         if body["logprobs"].is_u64() {
             let texts = one.tokens.iter().map(|id| model.tokenizer.decode(&[*id]).unwrap());
             said["logprobs"] =
@@ -91,10 +97,18 @@ fn written(model: &Model, body: &Value, tokens: &[u32]) -> Value {
 /// A data directory whose mind `far` is the novice behind a line, given the tokens of a folder in which no
 /// weights are.
 fn far(of: Option<&str>) -> (Stub, tempfile::TempDir) {
+    cutting(of, Arc::default())
+}
+
+/// The same with a word on whether texts are cut off.
+fn cutting(of: Option<&str>, cuts: Arc<AtomicBool>) -> (Stub, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
     let store = Store::open(dir.path()).unwrap();
     let model = agent::load(&store, Some("novice"), None).unwrap();
-    let stub = Stub::of(As::Vllm, Box::new(move |asked| answers(&model, asked)));
+    let stub = Stub::of(
+        As::Vllm,
+        Box::new(move |asked| answers(&model, asked, cuts.load(Ordering::SeqCst))),
+    );
     let whole = dir.path().join("whole");
     json(dir.path(), &["model", "pack", "novice", "--out", whole.to_str().unwrap()]);
     let shape = dir.path().join("shape");
@@ -103,8 +117,10 @@ fn far(of: Option<&str>) -> (Stub, tempfile::TempDir) {
         std::fs::copy(whole.join(name), shape.join(name)).unwrap();
     }
     let of = of.unwrap_or(shape.to_str().unwrap());
-    let text =
-        format!("[minds.far]\nurl = \"{}/v1\"\ntokens_of = {of:?}\nconcurrency = 8\n", stub.url);
+    let text = format!(
+        "[minds.far]\nurl = \"{}/v1\"\ntokens_of = {of:?}\nmodel = \"toy\"\nconcurrency = 8\n",
+        stub.url
+    );
     std::fs::write(dir.path().join("config.toml"), text).unwrap();
     (stub, dir)
 }
@@ -131,7 +147,7 @@ fn a_served_model_does_what_it_does_here() {
     let store = Store::open(dir.path()).unwrap();
     let open = |name: &str| agent::open(&store, Some(name), None, Priority::Interactive).unwrap();
     let (mut here, mut there) = (open("novice"), open("far"));
-    assert!(there.name().starts_with("far in tokens of "), "{}", there.name());
+    assert!(there.name().starts_with("far (toy) in tokens of "), "{}", there.name());
     let states = states();
     let actions = ["go to shelf 1", "put mug 1 in/on shelf 1", "open drawer 1"].map(str::to_string);
     let cancel = Cancel::default();
@@ -167,6 +183,45 @@ fn a_served_model_does_what_it_does_here() {
     assert!(sent.iter().all(|one| one.body["stop_token_ids"].is_array()));
 }
 
+/// Of the texts about states some are cut off, and some states have long thoughts.
+#[test]
+fn half_a_text_is_none_and_no_more_is_asked_for_than_there_is_room() {
+    let cuts = Arc::new(AtomicBool::new(false));
+    let (stub, dir) = cutting(None, Arc::clone(&cuts));
+    let store = Store::open(dir.path()).unwrap();
+    let mut there = agent::open(&store, Some("far"), None, Priority::Interactive).unwrap();
+    let states = states();
+    let case = |state: &State| Case {
+        state: state.clone(),
+        action: "go to desk 1".into(),
+        outcome: "You arrive at desk 1.".into(),
+        alternatives: Vec::new(),
+        others: Vec::new(),
+        admissible: Vec::new(),
+    };
+    let cases: Vec<Case> = [&states[0], &states[1], &states[0]].into_iter().map(case).collect();
+    let asked: Vec<(&Case, u64)> = cases.iter().map(|case| (case, 1)).collect();
+    let cancel = Cancel::default();
+    let written = |there: &mut dyn Agent| there.reflect(&asked, Sampling::GREEDY, &cancel).unwrap();
+    let whole = written(there.as_mut());
+    assert!(whole.len() == 3 && whole.iter().all(|text| !text.is_empty()), "{whole:?}");
+    cuts.store(true, Ordering::SeqCst);
+    let cut = written(there.as_mut());
+    cuts.store(false, Ordering::SeqCst);
+    assert_eq!(cut, [&whole[0], "", &whole[2]], "each stays with its state");
+
+    // A long thought leaves less room for the action than actions mostly have.
+    stub.forget();
+    let long = "The mug is on the desk and the shelf is near. ".repeat(200);
+    let thought = [Ask { state: &states[1], thought: Some(&long), seeds: &[1] }];
+    there.act(&thought, Sampling::GREEDY, &cancel).unwrap();
+    for one in stub.posted("/v1/completions") {
+        let prompt = one.body["prompt"].as_array().unwrap().len() as u64;
+        let most = one.body["max_tokens"].as_u64().unwrap();
+        assert!(prompt + most <= there.can().context.unwrap() as u64, "{prompt} and {most}");
+    }
+}
+
 #[test]
 fn a_served_model_plays_and_is_named_by_its_tokens() {
     let (_stub, dir) = far(None);
@@ -183,7 +238,7 @@ fn a_served_model_plays_and_is_named_by_its_tokens() {
             assert_eq!(here[what], there[what], "{what}: {here} and {there}");
         }
         let named = there["checkpoint"].as_str().unwrap();
-        assert!(named.starts_with("far in tokens of"), "{named}");
+        assert!(named.starts_with("far (toy) in tokens of"), "{named}");
     }
     let said = json(dir.path(), &["minds", "far"]);
     assert_eq!((&said[0]["scores"], &said[0]["server"]), (&"exact".into(), &"vllm".into()));
@@ -196,6 +251,10 @@ fn other_tokens_are_refused_and_so_are_prompts_beside_them() {
     let said = failure(&run(dir.path(), &asked));
     assert!(said.contains("other tokens than embedded-alfworld"), "{said}");
     let text = std::fs::read_to_string(dir.path().join("config.toml")).unwrap();
+    let nobody = text.replace("model = \"toy\"\n", "");
+    std::fs::write(dir.path().join("config.toml"), nobody).unwrap();
+    let said = failure(&run(dir.path(), &asked));
+    assert!(said.contains("tokens_of without model"), "{said}");
     std::fs::write(dir.path().join("config.toml"), text + "prompts = \"own\"\n").unwrap();
     let said = failure(&run(dir.path(), &asked));
     assert!(said.contains("tokens_of beside reflections or prompts"), "{said}");

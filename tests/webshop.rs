@@ -22,7 +22,7 @@ fn shared() -> Option<PathBuf> {
     if path.join("oracle").is_dir() {
         return Some(path);
     }
-    eprintln!("\n!!! NOT CHECKED: no WebShop transcripts at {}. !!!\n", path.display());
+    common::unchecked(&format!("no WebShop transcripts at {}.", path.display()));
     None
 }
 

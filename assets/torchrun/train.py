@@ -42,7 +42,8 @@ import torch  # noqa: E402  (a launcher that dies meanwhile is seen)
 import torch.distributed as dist  # noqa: E402
 import transformers  # noqa: E402
 from torch.utils.data import Dataset, SequentialSampler  # noqa: E402
-from transformers import AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments  # noqa: E402
+from transformers import AutoConfig, AutoModelForCausalLM, Trainer, TrainerCallback, TrainingArguments  # noqa: E402
+from transformers.trainer_callback import PrinterCallback, ProgressCallback  # noqa: E402
 
 RANK = int(os.environ.get("RANK", "0"))
 WORLD = int(os.environ.get("WORLD_SIZE", "1"))
@@ -80,10 +81,15 @@ def tell(metrics_file, **line):
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
+    say(TOLD + text)
+
+
+def say(text):
+    """Writes a line to whoever listens; where nobody does any more, what others print is not in the way either."""
     try:
-        print(TOLD + text, flush=True)
+        print(text, flush=True)
     except (BrokenPipeError, OSError):
-        pass
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 class Wishes:
@@ -199,8 +205,9 @@ class Weighted(Trainer):
         loss = loss * WORLD * self.current_gradient_accumulation_steps
         return (loss, out) if return_outputs else loss
 
-    def measure(self, held):
-        """Nats by kind over what is held out, and how many targets of each there are; all processes' together."""
+    def measure(self, held, each):
+        """Nats by kind over what is held out, and how many targets of each there are; all processes' together. `each`
+        is told how many passes were made."""
         model, sums = self.model_wrapped, torch.zeros(2 * KINDS, dtype=torch.float64, device=self.args.device)
         was = model.training
         model.eval()
@@ -210,6 +217,7 @@ class Weighted(Trainer):
                 out = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
                 nats, by_kind = costs(out.logits, inputs)
                 sums += torch.stack([nats[kind].sum() for kind in by_kind] + [kind.sum() for kind in by_kind])
+                each(n // WORLD + 1)
         model.train(was)
         if dist.is_initialized():
             dist.all_reduce(sums)
@@ -237,8 +245,18 @@ class Told(TrainerCallback):
             self.measure(0)
 
     def measure(self, step):
-        if self.held:
-            self.tell(event="measured", step=step, **self.trainer.measure(self.held))
+        if not self.held:
+            return
+        passes, told = -(-len(self.held) // WORLD), time.time()
+
+        def each(done):
+            # It may take long, and who hears nothing may think that nothing is done.
+            nonlocal told
+            if RANK == 0 and time.time() - told > 5:
+                told = time.time()
+                say(TOLD + json.dumps({"event": "measuring", "done": done, "passes": passes}))
+
+        self.tell(event="measured", step=step, **self.trainer.measure(self.held, each))
 
     def on_step_begin(self, args, state, control, optimizer=None, **kwargs):
         if state.global_step in self.job["resets"]:
@@ -286,8 +304,34 @@ class Told(TrainerCallback):
                 for name in folder[2]:
                     with open(os.path.join(folder[0], name), "rb") as file:
                         os.fsync(file.fileno())
-        self.measure(state.global_step)
+        # What is saved is told first: measuring may take long, and be ended.
         self.tell(event="saved", step=state.global_step)
+        self.measure(state.global_step)
+
+
+# What says nothing of what a model computes.
+UNSHAPED = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"}
+
+
+def same_as_before(folder):
+    """Refuses weights that are others than those that the run began beside."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for name in sorted(name for name in os.listdir(folder) if name.endswith(".safetensors")):
+        with open(os.path.join(folder, name), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            digest.update(f"{name} {size} ".encode() + file.read(1 << 20))
+            file.seek(max(0, size - (1 << 20)))
+            digest.update(file.read())
+    known = "weights.digest"
+    if os.path.exists(known):
+        with open(known) as file:
+            if file.read() != digest.hexdigest():
+                raise ValueError(f"the weights in {folder} are not those that the run began beside")
+    elif RANK == 0:
+        with open(known, "w") as file:
+            file.write(digest.hexdigest())
 
 
 def base(job, args):
@@ -299,10 +343,19 @@ def base(job, args):
     folder = job["away"].startswith(("/", "~"))
     name, _, revision = (job["away"], "", "") if folder else job["away"].partition("@")
     place = {"pretrained_model_name_or_path": os.path.expanduser(name), "revision": revision or "main"}
-    with open(cached_file(place["pretrained_model_name_or_path"], "tokenizer.json", revision=place["revision"])) as there:
-        with open(job["tokenizer"]) as here:
-            if json.load(there) != json.load(here):
-                raise ValueError(f"the tokenizer.json of {job['away']} is not the one that the rows were made with")
+    if folder and not os.path.isdir(place["pretrained_model_name_or_path"]):
+        raise ValueError(f"no model folder at {job['away']}")
+    beside = lambda file: cached_file(place["pretrained_model_name_or_path"], file, revision=place["revision"])  # noqa: E731
+    with open(beside("tokenizer.json")) as there, open(os.path.join(job["shape"], "tokenizer.json")) as here:
+        if json.load(there) != json.load(here):
+            raise ValueError(f"the tokenizer.json of {job['away']} is not the one that the rows were made with")
+    shapes = [AutoConfig.from_pretrained(**place), AutoConfig.from_pretrained(job["shape"])]
+    theirs, ours = ({name: value for name, value in one.to_dict().items() if name not in UNSHAPED} for one in shapes)
+    for name in sorted(theirs.keys() | ours.keys()):
+        if theirs.get(name) != ours.get(name):
+            what = f"{name} = {theirs.get(name)} there, and {ours.get(name)} in the config.json that was named here"
+            raise ValueError(f"{job['away']} has another shape: {what}")
+    same_as_before(os.path.dirname(beside("config.json")))
     # Nothing of it is changed: what is computed in bf16 may be held so.
     dtype = torch.bfloat16 if args.get("bf16") else torch.float32
     return AutoModelForCausalLM.from_pretrained(**place, dtype=dtype)
@@ -359,6 +412,8 @@ def main():
         rates=job["rates"],
     )
     told.trainer = trainer
+    for printer in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(printer)  # what they write may have no reader
     for name in ("fsdp", "deepspeed"):
         # On CPUs transformers does as if it had not been asked.
         if args.get(name) and not getattr(trainer, f"is_{name}_enabled"):

@@ -330,6 +330,6 @@ impl Reflector for LocalAgent {
             .map(|((case, _), seed)| Ask::about(&case.state, seed))
             .collect();
         let found = self.think(&asks, how, cancel)?;
-        Ok(found.into_iter().flatten().map(|written| written.text).collect())
+        Ok(found.into_iter().flatten().map(Completion::whole).collect())
     }
 }

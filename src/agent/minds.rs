@@ -129,6 +129,11 @@ fn parse(text: &str) -> Result<Vec<Named>> {
         if profile.url.is_empty() {
             return Err(at(Error::new("`url` is missing")));
         }
+        if tokens_of.is_some() && profile.model.is_none() {
+            return Err(at(Error::new(
+                "tokens_of without model: the first that a server lists may be the one without an adapter",
+            )));
+        }
         profile.vet().map_err(at)?;
         Ok(Named { name, profile, reflections, prompts, tokens_of })
     };

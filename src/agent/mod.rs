@@ -31,7 +31,7 @@ pub use open::{
     played_by, serving,
 };
 pub use roles::{Cast, Roles};
-pub use saved::{AWAY, Held, distant, hold, is_held, read};
+pub use saved::{AWAY, Held, distant, hold, is_held, lies_at, read};
 pub use shares::{SAMPLES, Weighed, argmax, log_shares, scores_of, shares, weigh};
 pub use speaking::{Asking, Calls, Prompted, Speaker, Voice};
 pub use star::Star;
@@ -130,6 +130,13 @@ pub struct Completion {
     pub ended: bool,
     /// Tokens that it was written to; 0 where the mind does not say.
     pub prompt: usize,
+}
+
+impl Completion {
+    /// The text, if it came to its end; half a text is worse than none.
+    pub fn whole(self) -> String {
+        if self.ended { self.text } else { String::new() }
+    }
 }
 
 /// What was asked of a mind so far.

@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result};
 use crate::experience::Trajectory;
 use crate::model::device::Device;
 use crate::model::team::Priority;
-use crate::model::weights::{ModelFiles, for_inference};
+use crate::model::weights::{ModelFiles, Stored, for_inference};
 use crate::model::{BuiltIn, Model};
 use crate::place::{Computing, Place};
 use crate::store::{Checkpoint, Store};
@@ -279,7 +279,11 @@ pub fn connect(root: &Path, mind: Named) -> Result<RemoteAgent> {
 pub fn serving(store: &Store, mind: &Named, of: &str) -> Result<ServedAgent> {
     let (parts, source) = find(store, Some(of), None)?;
     let (config, tokenizer) = parts.reader(&source)?;
-    let of = Tokens { source, tokenizer: Arc::new(tokenizer), context: config.context };
+    let base = match &parts.tensors {
+        Stored::Away(away) => Some(away.place.folder.clone()),
+        _ => None,
+    };
+    let of = Tokens { source, tokenizer: Arc::new(tokenizer), context: config.context, base };
     ServedAgent::open(&mind.name, mind.profile.clone(), of, &budget::cancel())
 }
 

@@ -1,6 +1,7 @@
 //! Checkpoints of this store, as models to be read.
 
 use std::fs::File;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -17,6 +18,12 @@ pub const AWAY: &str = "away";
 pub fn distant(state: &Value) -> Result<Option<Distant>> {
     serde_json::from_value(state[AWAY].clone())
         .map_err(|e| Error::new(format!("{STATE}, where its weights are: {e}")))
+}
+
+/// The same by its folder; of one that cannot be read nobody knows.
+pub fn lies_at(folder: &Path) -> Option<Distant> {
+    let state: Value = serde_json::from_slice(&read_file(folder, STATE).ok()?).ok()?;
+    distant(&state).ok()?
 }
 
 /// The files of a recorded checkpoint, if they are those that were saved.

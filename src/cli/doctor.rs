@@ -12,7 +12,12 @@ use crate::tui::settings::Settings;
 use crate::{paths, store::Store};
 
 /// Runs the command; fails if something must be mended before the program can work.
-pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
+pub fn run(
+    common: &Common,
+    opening: &SuiteArgs,
+    ssh: Option<String>,
+    python: Option<String>,
+) -> Result<()> {
     let out = common.out();
     let mut broken = 0;
     let mut say = |what: &str, ok: bool, found: String, next: Option<String>| {
@@ -102,14 +107,23 @@ pub fn run(common: &Common, opening: &SuiteArgs) -> Result<()> {
             )),
         },
     );
-    check("torchrun", Ok(torchrun()));
+    let usual = Torchrun::new(1, ssh.clone());
+    let asked = Torchrun { python: python.clone().unwrap_or(usual.python.clone()), ..usual };
+    // Who names a machine or a Python means it.
+    check(
+        "torchrun",
+        match ssh.or(python) {
+            Some(_) => asked.installed(),
+            None => Ok(torchrun(&asked)),
+        },
+    );
     check("devices", Ok(crate::model::device::Device::in_this_build()));
     if broken == 0 { Ok(()) } else { Err(Error::new(format!("{broken} of the checks failed"))) }
 }
 
 /// Whether the usual Python can make updates; nobody has to have it.
-fn torchrun() -> String {
-    Torchrun::new(1, None).installed().unwrap_or_else(|error| {
+fn torchrun(usual: &Torchrun) -> String {
+    usual.installed().unwrap_or_else(|error| {
         format!(
             "not set up ({}); optional: {}",
             error.message(),

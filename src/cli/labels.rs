@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::data::value;
 use crate::error::{Error, Result};
 use crate::store::{Checkpoint, Store, now_ms};
-use crate::train::{CheckpointFigures, checkpoint, figures};
+use crate::train::{CheckpointFigures, checkpoint, figures, torchrun};
 
 /// A checkpoint with its figures.
 pub fn checkpoint_row(saved: &Checkpoint, figures: &[CheckpointFigures]) -> Value {
@@ -14,6 +14,9 @@ pub fn checkpoint_row(saved: &Checkpoint, figures: &[CheckpointFigures]) -> Valu
         row["bytes"] = json!(found.bytes);
         row["validation"] = json!(found.validation);
         row["is_best"] = json!(found.is_best);
+        if let Some(place) = &found.away {
+            row["adapter_beside"] = json!(place);
+        }
     }
     row
 }
@@ -32,7 +35,11 @@ pub fn delete(
             checkpoint::remove_folder(store, run, folder)?;
         }
         checkpoint::sweep(store)?;
-        return Ok(json!({"run": run, "deleted": true, "checkpoints": checkpoints.len()}));
+        let mut row = json!({"run": run, "deleted": true, "checkpoints": checkpoints.len()});
+        if let Some(command) = torchrun::clear_far(store, run) {
+            row["left_there"] = json!(command);
+        }
+        return Ok(row);
     }
     if let Some(number) = number {
         let saved = checkpoint_of(store, number)?;

@@ -179,7 +179,14 @@ enum Command {
     /// The manual page, on stdout
     Man,
     /// Check terminal, data directory, model and suites, and say what to do about each finding
-    Doctor,
+    Doctor {
+        /// Also whether torchrun could train on this machine, as ssh knows it
+        #[arg(long, value_name = "HOST")]
+        ssh: Option<String>,
+        /// The Python that has torch (default: FORETASTE_PYTHON, else python3; with --ssh python3)
+        #[arg(long)]
+        python: Option<String>,
+    },
 }
 
 /// Runs the program and returns its exit code.
@@ -247,7 +254,7 @@ fn run(cli: Cli) -> Result<()> {
             out::page(&String::from_utf8_lossy(&manual));
             Ok(())
         }
-        Some(Command::Doctor) => doctor::run(&common, &cli.opening),
+        Some(Command::Doctor { ssh, python }) => doctor::run(&common, &cli.opening, ssh, python),
     }
 }
 

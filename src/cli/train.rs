@@ -344,9 +344,9 @@ pub fn run(common: &Common, args: TrainArgs) -> Result<()> {
             live.progress(&progress);
         }
         Event::Doing(progress) => live.progress(&progress),
-        Event::Saved { step, folder, set_aside, removed } => {
+        Event::Saved { step, folder, set_aside, removed, whole } => {
             let said = |path: &std::path::Path| path.display().to_string();
-            let row = json!({"saved": said(folder), "step": step, "set_aside": set_aside.map(said), "removed": removed});
+            let row = json!({"saved": said(folder), "step": step, "whole": whole, "set_aside": set_aside.map(said), "removed": removed});
             out.line(&row, || format!("saved {}{}", folder.display(), event.besides()));
         }
     };

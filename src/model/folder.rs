@@ -33,7 +33,11 @@ pub fn digest_of(parts: &ModelFiles) -> Result<String> {
     };
     let beside = parts.beside.iter().map(|(_, bytes)| bytes.as_slice());
     let files = [parts.config.as_slice(), tensors, &parts.tokenizer];
-    Ok(digest(files.into_iter().chain(beside)))
+    let settings = match &parts.tensors {
+        Stored::Away(away) => Some(away.settings.as_slice()),
+        _ => None,
+    };
+    Ok(digest(files.into_iter().chain(beside).chain(settings)))
 }
 
 /// A model folder of ours, read as a whole: what is checked is what is used. `away` is where its weights lie,
@@ -43,7 +47,7 @@ pub fn read_whole(folder: &Path, away: Option<Distant>) -> Result<ModelFiles> {
         None => Stored::Memory(read_file(folder, "model.safetensors")?.into()),
         Some(place) => {
             let adapter = read_file(folder, ADAPTER[1])?;
-            Stored::Away(Away { place, adapter })
+            Stored::Away(Away { place, adapter, settings: read_file(folder, ADAPTER[0])? })
         }
     };
     Ok(ModelFiles {

@@ -67,8 +67,10 @@ impl fmt::Display for Distant {
 pub struct Away {
     /// Where they lie.
     pub place: Distant,
-    /// `adapter_model.safetensors` of what was trained beside them.
+    /// `adapter_model.safetensors` of what was trained beside them, and its `adapter_config.json`.
     pub adapter: Vec<u8>,
+    /// See [`Self::adapter`].
+    pub settings: Vec<u8>,
 }
 
 impl Away {
@@ -429,7 +431,8 @@ impl Trainable {
         let tensors = match (&self.away, &self.adapter) {
             (None, _) => Stored::Memory(serialize(&self.named(), half)?.into()),
             (Some(place), Some(own)) => {
-                Stored::Away(Away { place: place.clone(), adapter: own.to_peft(&place.folder)?.1 })
+                let (settings, adapter) = own.to_peft(&place.folder)?;
+                Stored::Away(Away { place: place.clone(), adapter, settings })
             }
             (Some(_), None) => return Err(Error::new("weights that are not here, and no adapter")),
         };

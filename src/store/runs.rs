@@ -338,6 +338,11 @@ impl Store {
         Ok(folders)
     }
 
+    /// What a run was asked to do, of one that was deleted too.
+    pub fn run_config(&self, run: i64) -> Result<String> {
+        Ok(self.db.query_row("SELECT config FROM runs WHERE id = ?1", [run], |row| row.get(0))?)
+    }
+
     /// Writes down a run's settings anew.
     pub fn set_run_config(&self, run: i64, config: &str) -> Result<()> {
         let tx = self.write()?;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Stage;
 use super::checkpoint::disk_use;
+use crate::agent::lies_at;
 use crate::error::Result;
 use crate::store::{Checkpoint, MetricPoint, Store};
 
@@ -64,6 +65,8 @@ pub struct CheckpointFigures {
     pub is_best: bool,
     /// Bytes of its files; none where they are gone.
     pub bytes: Option<u64>,
+    /// Where the model lies that it is an adapter beside, if that is not in its folder.
+    pub away: Option<String>,
 }
 
 /// What the held-out games cost at the checkpoints of a run, of those where that was measured.
@@ -120,6 +123,7 @@ pub fn figures(store: &Store) -> Result<(HashMap<i64, RunFigures>, Vec<Checkpoin
                 validation: validated.get(&saved.step).copied(),
                 is_best: best.is_some_and(|(step, _)| step == saved.step),
                 bytes: folder.is_dir().then(|| disk_use(&folder)),
+                away: lies_at(&folder).map(|place| place.to_string()),
             }
         }));
     }

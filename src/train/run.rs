@@ -56,6 +56,8 @@ pub enum Event<'a> {
         step: u64,
         /// Its folder.
         folder: &'a Path,
+        /// Whether its weights are in it, and not only an adapter beside others that lie elsewhere.
+        whole: bool,
         /// What stood in its place and was set aside.
         set_aside: Option<&'a Path>,
         /// Updates whose checkpoints were removed: nothing needs them any more.
@@ -250,6 +252,7 @@ impl Wrapper for Run<'_> {
         (self.each)(Event::Saved {
             step,
             folder: &saved.folder,
+            whole: weights.away.is_none(),
             set_aside: saved.set_aside.as_deref(),
             removed: &removed,
         });

@@ -292,8 +292,7 @@ impl App {
     }
 
     fn copied(&mut self, text: String) -> Vec<Effect> {
-        self.say(Notice::info(format!("copied {} characters", text.chars().count())));
-        vec![Effect::Copy(text)]
+        self.own(Effect::copied(text), true)
     }
 
     fn act(&mut self, act: Act) -> Vec<Effect> {
@@ -399,6 +398,12 @@ impl App {
             }
             JobMsg::Run(run) => {
                 self.screens.train.follow(run);
+                vec![Effect::Store(StoreCmd::Run(RunCmd::List))]
+            }
+            JobMsg::SavedAdapter(words) => {
+                let then =
+                    "an adapter whose model is not here (docs/engines.md says how it is asked)";
+                self.say(Notice::info(format!("{words}; {then}")));
                 vec![Effect::Store(StoreCmd::Run(RunCmd::List))]
             }
             JobMsg::Saved(words) => {

@@ -87,6 +87,14 @@ pub enum Effect {
     Edit(i64, String),
 }
 
+impl Effect {
+    /// Copies a text, and says so.
+    pub fn copied(text: String) -> Vec<Self> {
+        let said = Notice::info(format!("copied {} characters", text.chars().count()));
+        vec![Self::Say(said), Self::Copy(text)]
+    }
+}
+
 /// What the world is asked.
 #[derive(Debug)]
 pub enum WorldCmd {

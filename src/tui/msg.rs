@@ -58,6 +58,8 @@ pub enum JobMsg {
     Progress(Progress),
     /// A checkpoint is saved, in words.
     Saved(String),
+    /// A checkpoint of a run is on disk, which is an adapter beside a model that is not here.
+    SavedAdapter(String),
     /// It was paused or goes on.
     Paused(bool),
     /// It ended.

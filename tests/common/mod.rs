@@ -11,6 +11,11 @@ use serde_json::Value;
 pub mod pty;
 pub mod served;
 
+/// Says what a test cannot check here: on standard error itself, for what a test that passes prints is not shown.
+pub fn unchecked(what: &str) {
+    _ = writeln!(std::io::stderr(), "\n!!! NOT CHECKED: {what} !!!\n");
+}
+
 /// The program under test on a data directory.
 pub fn foretaste(data: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_foretaste"));
@@ -57,10 +62,7 @@ pub fn shared() -> Option<PathBuf> {
     if path.join("oracle").is_dir() {
         return Some(path);
     }
-    eprintln!(
-        "\n!!! NOT CHECKED: no ALFWorld transcripts at {}. Set FORETASTE_SHARED. !!!\n",
-        path.display()
-    );
+    unchecked(&format!("no ALFWorld transcripts at {}. Set FORETASTE_SHARED.", path.display()));
     None
 }
 
@@ -121,8 +123,6 @@ pub fn python_with(module: &str, install: &str) -> Option<String> {
     if probe.is_ok_and(|out| out.status.success()) {
         return Some(python);
     }
-    eprintln!(
-        "\n!!! NOT CHECKED: no {module} ({install}; FORETASTE_WORLDS_PYTHON names the Python). !!!\n"
-    );
+    unchecked(&format!("no {module} ({install}; FORETASTE_WORLDS_PYTHON names the Python)."));
     None
 }

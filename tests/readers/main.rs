@@ -64,7 +64,7 @@ fn python(variable: &str, packages: &str) -> Option<String> {
     if asked.status().is_ok_and(|status| status.success()) {
         return Some(python);
     }
-    eprintln!("\n!!! NOT CHECKED: {python} has not all of {packages}. Set {variable}. !!!\n");
+    common::unchecked(&format!("{python} has not all of {packages}. Set {variable}."));
     None
 }
 

@@ -34,7 +34,9 @@ def atif():
         refuses = False
     except ValidationError:
         refuses = True
-    return {"steps": [len(one.steps) for one in read], "refuses": refuses}
+    # What it read is written as it stood.
+    again = [one.model_dump(mode="json", exclude_unset=True) for one in read]
+    return {"steps": [len(one.steps) for one in read], "same": again == lines("atif.jsonl"), "refuses": refuses}
 
 
 def openai(name):

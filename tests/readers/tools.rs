@@ -33,6 +33,7 @@ fn tools_that_look_at_trajectories_and_curves_read_them() {
     let own: Vec<_> = episodes.iter().map(steps).collect();
     assert!(own.len() > 3);
     assert_eq!(found["atif"]["steps"], json!(own), "harbor finds the steps of each");
+    assert_eq!(found["atif"]["same"], json!(true), "and all that stands in them");
     assert_eq!(found["atif"]["refuses"], json!(true), "what it does not know it refuses");
     for name in ["openai", "openai-reflection"] {
         let rows = lines(&folder.join(format!("{name}.jsonl"))).len();

@@ -71,15 +71,17 @@ def prompt_completion(tokenizer):
 
 
 def preferred(tokenizer):
-    """The loss of TRL's first update on preferences: a model that is its own reference knows none."""
+    """What TRL's trainer takes for the better and the worse answer, and the loss of its first update: a model that is its
+    own reference knows no difference."""
     trainer = DPOTrainer(
         model=place("plain"),
         args=DPOConfig(per_device_train_batch_size=4, **usual),
         train_dataset=rows("preference.jsonl"),
         processing_class=tokenizer,
     )
+    taken = [[tokenizer.decode(row[of]) for of in ("chosen_ids", "rejected_ids")] for row in trainer.train_dataset]
     trainer.train()
-    return trainer.state.log_history[0]["loss"]
+    return {"loss": trainer.state.log_history[0]["loss"], "taken": taken}
 
 
 def llama_factory(model):
@@ -101,8 +103,7 @@ def llama_factory(model):
     names, data, training, _, _ = get_train_args(settings)
     template = get_template_and_fix_tokenizer(tokenizer, data)
     rows = get_dataset(template, names, data, training, stage="sft", tokenizer=tokenizer)["train_dataset"]
-    first, last = (learnt(tokenizer, rows[n]["labels"]) for n in (0, len(rows) - 1))
-    return {"rows": len(rows), "first": first, "last": last}
+    return {"learnt": [learnt(tokenizer, row["labels"]) for row in rows]}
 
 
 def axolotl(model):
@@ -119,12 +120,11 @@ def axolotl(model):
     tokenizer = speaker(model)
     strategy = StrategyLoader()(tokenizer, config, dict(settings["datasets"][0]))
     lines = [json.loads(line) for line in open(settings["datasets"][0]["path"])]
-    first, last = (learnt(tokenizer, strategy.tokenize_prompt(line)["labels"]) for line in (lines[0], lines[-1]))
-    return {"rows": len(lines), "unknown": unknown, "first": first, "last": last}
+    return {"unknown": unknown, "learnt": [learnt(tokenizer, strategy.tokenize_prompt(line)["labels"]) for line in lines]}
 
 
 found["pairs"]["learnt"] = prompt_completion(speaker("plain"))
-found["preference"]["loss"] = preferred(speaker("plain"))
+found["preference"].update(preferred(speaker("plain")))
 for name, read in [("llamafactory", llama_factory), ("axolotl", axolotl)]:
     try:
         found[name] = {model: read(model) for model in ("plain", "other")}

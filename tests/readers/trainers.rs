@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::common::{failure, json, run};
+use crate::common::{failure, json, run, unchecked};
 use crate::{answers, chat_model, export, python, read_by, verl};
 
 #[test]
@@ -65,6 +65,14 @@ fn other_trainers_read_what_is_exported() {
         format!("{}<|im_end|>\n", line["completion"][0]["content"].as_str().unwrap())
     };
     assert_eq!(found["pairs"]["learnt"], json!(text.lines().map(completion).collect::<Vec<_>>()));
+    let text = std::fs::read_to_string(folder.join("preference.jsonl")).unwrap();
+    let pair = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap();
+        ["chosen", "rejected"]
+            .map(|of| format!("{}<|im_end|>\n", line[of][0]["content"].as_str().unwrap()))
+    };
+    let taken = json!(text.lines().map(pair).collect::<Vec<_>>());
+    assert_eq!(found["preference"]["taken"], taken);
     let even = found["preference"]["loss"].as_f64().unwrap();
     assert!((even - std::f64::consts::LN_2).abs() < 1e-4, "{even}");
     assert_eq!(found["sft"]["rows"], json!(messages));
@@ -129,16 +137,20 @@ fn other_recipes_teach_the_answer(folder: &Path, found: &Value, messages: u64) {
     let answers = answers(&folder.join("messages.jsonl"));
     for trainer in ["llamafactory", "axolotl"] {
         if let Some(missing) = found[trainer]["missing"].as_str() {
-            eprintln!("\n!!! NOT CHECKED: {trainer} is not there: {missing} !!!\n");
+            unchecked(&format!("{trainer} is not there: {missing}"));
             continue;
         }
         for model in ["plain", "other"] {
             let read = &found[trainer][model];
-            assert_eq!(read["rows"], json!(messages), "{read}");
-            for (place, answer) in [("first", answers.first()), ("last", answers.last())] {
-                let learnt = read[place].as_str().unwrap().trim_end();
-                assert_eq!(learnt, format!("{}<|im_end|>", answer.unwrap()), "{trainer}, {model}");
-            }
+            let learnt: Vec<&str> = read["learnt"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|one| one.as_str().unwrap().trim_end())
+                .collect();
+            let own: Vec<String> = answers.iter().map(|one| format!("{one}<|im_end|>")).collect();
+            assert_eq!(learnt.len() as u64, messages);
+            assert_eq!(learnt, own, "{trainer}, {model}");
             assert!(read["unknown"].as_array().is_none_or(Vec::is_empty), "{read}");
         }
     }

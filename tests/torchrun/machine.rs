@@ -1,11 +1,11 @@
 //! Runs on another machine: a folder here by a stand-in for ssh, or a real one that `FORETASTE_SSH_HOST` names,
 //! with its Python in `FORETASTE_SSH_PYTHON` (which has what `FORETASTE_PYTHON` has). What jobs leave there is
-//! counted: no other job of foretaste should be there.
+//! counted, so that no other job of foretaste should be there, and tests run one by one (`--test-threads 1`).
 #![cfg(unix)]
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,7 +18,8 @@ const SSH: &str = "#!/bin/sh
 while [ \"${1#-}\" != \"$1\" ]; do case \"$1\" in -o) shift 2 ;; *) shift ;; esac; done
 test \"$1\" = user@there || { echo \"ssh: no such host $1\" >&2; exit 255; }
 shift
-cd \"$THERE\" && HOME=\"$THERE\" exec sh -c \"$*\"
+# What was begun there goes on when this ends, until it hears so.
+cd \"$THERE\" && HOME=\"$THERE\" sh -c \"$*\"; exit $?
 ";
 
 /// Where the tests' model lies there.
@@ -108,48 +109,90 @@ fn another_machine_does_the_same_and_keeps_nothing() {
     assert!(dir.path().join("checkpoints/run-2-step-3/adapter").is_dir());
 }
 
+/// A model that lies on another machine, and a store here with its shape and tokenizer.
+struct Lying {
+    machine: Machine,
+    dir: tempfile::TempDir,
+    /// The whole model, as it lies there; and what is known of it.
+    model: PathBuf,
+    known: PathBuf,
+    weights: String,
+}
+
+/// What is learnt in these tests.
+const ORDER: [&str; 7] = ["train", "--objective", "imitation", "--batch", "4", "--held-out", "0.3"];
+
+impl Lying {
+    fn new() -> Option<Self> {
+        let machine = Machine::new()?;
+        let dir = collected("40");
+        let (model, known) = (dir.path().join("one"), dir.path().join("known"));
+        json(dir.path(), &["model", "pack", "novice", "--out", model.to_str().unwrap()]);
+        machine.put(&model, NAME);
+        std::fs::create_dir(&known).unwrap();
+        for name in ["config.json", "tokenizer.json"] {
+            std::fs::copy(model.join(name), known.join(name)).unwrap();
+        }
+        let weights = format!("~/{NAME}");
+        Some(Self { machine, dir, model, known, weights })
+    }
+
+    /// A run beside it, begun.
+    fn begin(&self, weights: &str, how: &[&str]) -> Child {
+        let Machine { host, python, .. } = &self.machine;
+        let there = ["--engine", "torchrun", "--processes", "2", "--ssh", host, "--python", python];
+        let from = ["--from", self.known.to_str().unwrap(), "--weights", weights, "--json"];
+        let args = [&ORDER[..], how, &there, &from].concat();
+        let mut command = self.machine.reached(self.dir.path(), &args);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// The same to its end.
+    fn train(&self, how: &[&str]) -> Output {
+        self.begin(&self.weights, how).wait_with_output().unwrap()
+    }
+
+    /// What is said against it.
+    fn refused(&self, weights: &str) -> String {
+        let said = self.begin(weights, &SHORT).wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&said.stderr).to_string();
+        assert!(!said.status.success(), "{told}");
+        told
+    }
+
+    /// One that has come so far is killed here.
+    fn killed(&self, run: &str, step: u64) {
+        let mut run_of = self.begin(&self.weights, &LONG);
+        let here = || is_at(self.dir.path(), run, step);
+        assert!(soon(Duration::from_secs(120), here), "no update");
+        run_of.kill().unwrap();
+        run_of.wait().unwrap();
+    }
+}
+
+const SHORT: [&str; 7] = ["--steps", "4", "--save-every", "2", "--lora", "4", "--keep-all"];
+const LONG: [&str; 6] = ["--steps", "60", "--save-every", "60", "--lora", "4"];
+
 #[test]
 fn a_model_that_lies_there_is_trained_beside_and_only_its_adapter_comes_back() {
-    let Some(machine) = Machine::new() else { return };
-    let dir = collected("40");
-    let model = dir.path().join("one");
-    json(dir.path(), &["model", "pack", "novice", "--out", model.to_str().unwrap()]);
-    machine.put(&model, NAME);
-    let weights = format!("~/{NAME}");
-    // Here are its shape and its tokenizer.
-    let known = tempfile::tempdir().unwrap();
-    for name in ["config.json", "tokenizer.json"] {
-        std::fs::copy(model.join(name), known.path().join(name)).unwrap();
-    }
-    let from = known.path().to_str().unwrap();
-    let order = ["train", "--objective", "imitation", "--batch", "4", "--held-out", "0.3"];
-    let how = ["--steps", "4", "--save-every", "2", "--lora", "4", "--keep-all"];
-    let there = [
-        "--engine",
-        "torchrun",
-        "--python",
-        &machine.python,
-        "--processes",
-        "2",
-        "--ssh",
-        &machine.host,
-    ];
-    let train = |more: &[&str]| {
-        let args = [&order[..], &how, &there, more, &["--json"]].concat();
-        machine.reached(dir.path(), &args).output().unwrap()
-    };
-    let without = run(dir.path(), &[&order[..], &how, &["--from", from]].concat());
-    assert!(common::failure(&without).contains("model.safetensors"));
-    let said = train(&["--from", from, "--weights", &weights]);
+    let Some(lying) = Lying::new() else { return };
+    let Lying { machine, dir, model, known, weights } = &lying;
+    let without = run(dir.path(), &[&ORDER[..], &["--from", known.to_str().unwrap()]].concat());
+    assert!(common::failure(&without).contains("without weights"));
+    let said = lying.train(&SHORT);
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let far = common::lines(&said);
-    let here = [&order[..], &how, &["--from", model.to_str().unwrap()]].concat();
+    let here = [&ORDER[..], &SHORT, &["--from", model.to_str().unwrap()]].concat();
     let here = json(dir.path(), &here);
     same(&losses(&here), &losses(&far), 1e-4);
     let measured = |run: &str| curve(dir.path(), run, "valid_action");
     let other = measured("1");
     assert_eq!(other.keys().copied().collect::<Vec<_>>(), [0, 2, 4]);
     same(&measured("2"), &other, 1e-4);
+
+    let listed = json(dir.path(), &["data", "list", "checkpoints"]);
+    let beside = format!("{}:{weights}", machine.host);
+    assert!(listed.iter().any(|row| row["run"] == 1 && row["adapter_beside"] == beside.as_str()));
 
     // What came back are adapters: small, whole beside their model, and nobody who could answer here.
     let saved = dir.path().join("checkpoints/run-1-step-4");
@@ -162,7 +205,7 @@ fn a_model_that_lies_there_is_trained_beside_and_only_its_adapter_comes_back() {
     let asked = run(dir.path(), &[&games[..], &["run 1 step 4"]].concat());
     let told = common::failure(&asked);
     assert!(told.contains(&format!("it lies at {}:{weights}", machine.host)), "{told}");
-    let begun = run(dir.path(), &[&order[..], &["--from", "run 1 step 4"]].concat());
+    let begun = run(dir.path(), &[&ORDER[..], &["--from", "run 1 step 4"]].concat());
     assert!(common::failure(&begun).contains("cannot be started from"));
     let merged = dir.path().join("merged");
     let adapter = saved.join("adapter");
@@ -170,36 +213,60 @@ fn a_model_that_lies_there_is_trained_beside_and_only_its_adapter_comes_back() {
         ["model", "pack", model.to_str().unwrap(), "--out", merged.to_str().unwrap(), "--adapter"];
     json(dir.path(), &[&pack[..], &[adapter.to_str().unwrap()]].concat());
     let again = ["--steps", "1", "--from", merged.to_str().unwrap()];
-    json(dir.path(), &[&order[..], &again].concat());
+    json(dir.path(), &[&ORDER[..], &again].concat());
     let again = measured("3")[&0];
     assert!((again - other[&4]).abs() < 1e-4, "{again} and {}", other[&4]);
+}
 
-    // A program that is killed here goes on with what was saved there.
-    let long =
-        [&order[..], &["--steps", "60", "--save-every", "5", "--lora", "4"], &there].concat();
-    let args = [&long[..], &["--from", from, "--weights", &weights, "--json"]].concat();
-    let whole = common::lines(&machine.reached(dir.path(), &args).output().unwrap());
-    let mut killed = machine.reached(dir.path(), &args);
-    let mut killed = killed.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    assert!(soon(Duration::from_secs(120), || is_at(dir.path(), "5", 12)), "no update");
-    killed.kill().unwrap();
-    killed.wait().unwrap();
-    let resumed = machine.reached(dir.path(), &["train", "--resume", "5"]).output().unwrap();
+#[test]
+fn a_run_beside_it_goes_on_from_what_was_saved_there_and_leaves_nothing() {
+    let Some(lying) = Lying::new() else { return };
+    let data = lying.dir.path();
+    let whole = lying.train(&LONG);
+    // It saves there when it is heard no more, and that is gone on from, whatever is known here.
+    lying.killed("2", 12);
+    let resumed = lying.machine.reached(data, &["train", "--resume", "2"]).output().unwrap();
     assert!(resumed.status.success(), "{}", String::from_utf8_lossy(&resumed.stderr));
-    same(&losses(&whole), &curve(dir.path(), "5", "loss"), 1e-5);
-    assert_eq!(machine.left(), "0", "something stays there");
+    let said = String::from_utf8_lossy(&resumed.stdout).to_string();
+    assert_eq!(said.matches("saved ").count(), 2, "that one, and the last: {said}");
+    same(&losses(&common::lines(&whole)), &curve(data, "2", "loss"), 1e-5);
+    assert_eq!(lying.machine.left(), "0", "something stays there");
+    // Weights that were changed meanwhile are others.
+    lying.killed("3", 2);
+    let weights = lying.model.join("model.safetensors");
+    let mut bytes = std::fs::read(&weights).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&weights, bytes).unwrap();
+    lying.machine.put(&lying.model, NAME);
+    let other = lying.machine.reached(data, &["train", "--resume", "3"]).output().unwrap();
+    let told = String::from_utf8_lossy(&other.stderr).to_string();
+    assert!(!other.status.success() && told.contains("not those that the run began"), "{told}");
+    // What is deleted here does not stay there.
+    assert_eq!(lying.machine.left(), "1");
+    let deleted = lying.machine.reached(data, &["data", "delete", "--run", "3"]).output().unwrap();
+    assert!(deleted.status.success(), "{}", String::from_utf8_lossy(&deleted.stderr));
+    assert_eq!(lying.machine.left(), "0", "something stays there");
+}
 
-    // Another model lies there under that name.
-    std::fs::write(model.join("tokenizer.json"), "{}").unwrap();
-    machine.put(&model, NAME);
-    let said = train(&["--from", from, "--weights", &weights]);
-    let told = String::from_utf8_lossy(&said.stderr).to_string();
-    assert!(!said.status.success() && told.contains("is not the one that the rows"), "{told}");
+#[test]
+fn another_model_than_the_one_that_is_known_here_is_refused() {
+    let Some(lying) = Lying::new() else { return };
+    let config = lying.known.join("config.json");
+    let shape = std::fs::read_to_string(&config).unwrap();
+    let other = shape.replace("\"num_hidden_layers\": 4", "\"num_hidden_layers\": 3");
+    assert_ne!(shape, other, "{shape}");
+    std::fs::write(&config, other).unwrap();
+    let told = lying.refused(&lying.weights);
+    assert!(told.contains("num_hidden_layers = 4 there"), "{told}");
+    std::fs::write(&config, shape).unwrap();
+    std::fs::write(lying.model.join("tokenizer.json"), "{}").unwrap();
+    lying.machine.put(&lying.model, NAME);
+    let told = lying.refused(&lying.weights);
+    assert!(told.contains("is not the one that the rows"), "{told}");
     for (wrong, says) in
-        [("models/one/two", "--weights models/one/two"), ("/nowhere", "ended before")]
+        [("models/one/two", "--weights models/one/two"), ("/nowhere", "no model folder is there")]
     {
-        let said = train(&["--from", from, "--weights", wrong]);
-        let told = String::from_utf8_lossy(&said.stderr).to_string();
-        assert!(!said.status.success() && told.contains(says), "{told}");
+        let told = lying.refused(wrong);
+        assert!(told.contains(says), "{told}");
     }
 }

@@ -22,10 +22,9 @@ fn python() -> Option<String> {
     if asked.is_ok_and(|status| status.success()) {
         return Some(python);
     }
-    eprintln!(
-        "\n!!! NOT CHECKED: {python} has no torch, transformers, accelerate, peft. Set \
-         FORETASTE_PYTHON. !!!\n"
-    );
+    common::unchecked(&format!(
+        "{python} has no torch, transformers, accelerate, peft. Set FORETASTE_PYTHON."
+    ));
     None
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Endpoint;
 use super::choose::MOST_OPTIONS;
 use super::found::{Found, Server};
-use super::request::{ChatRequest, Draw, Question};
+use super::request::{ChatRequest, CompletionRequest, Draw, Prompt, Question};
 use super::scorer::Scorer;
 use super::shared::Core;
 use super::wire::To;
@@ -17,7 +17,17 @@ use crate::error::{Error, Kind, Result};
 impl Endpoint {
     /// Finds out what is on the other side: some short questions, which cost some tokens.
     pub fn probe(&self, cancel: &Cancel) -> Result<Found> {
-        let found = self.one(cancel, |core| Box::pin(async move { core.probe().await }))?;
+        self.probe_for(true, cancel)
+    }
+
+    /// The same of one that is asked in texts or tokens, and in no conversations.
+    pub fn probe_texts(&self, cancel: &Cancel) -> Result<Found> {
+        self.probe_for(false, cancel)
+    }
+
+    fn probe_for(&self, chat: bool, cancel: &Cancel) -> Result<Found> {
+        let found =
+            self.one(cancel, move |core| Box::pin(async move { core.probe(chat).await }))?;
         if !found.n {
             self.core.one_by_one.store(true, std::sync::atomic::Ordering::Relaxed);
         }
@@ -32,7 +42,7 @@ pub(super) fn listed(models: &Value) -> Vec<String> {
 }
 
 impl Core {
-    async fn probe(&self) -> Result<Found> {
+    async fn probe(&self, chat: bool) -> Result<Found> {
         let mut notes = Vec::new();
         let models = match self.models().await {
             Ok(models) => models,
@@ -60,7 +70,7 @@ impl Core {
         if !found.models.contains(&found.model) && server != Server::LlamaCpp {
             found.notes.push(format!("{} is not among the models that it lists", found.model));
         }
-        self.ask_two(&mut found).await?;
+        self.ask_two(&mut found, chat).await?;
         if found.chat {
             self.ask_to_choose(&mut found).await?;
         }
@@ -113,24 +123,33 @@ impl Core {
                     about.find(|(name, _)| name.ends_with(".context_length"))?.1.as_u64()
                 })
             }
-            _ => ["max_model_len", "context_length", "context_window"]
-                .iter()
-                .find_map(|name| entry[*name].as_u64()),
+            // The card of an adapter names the model that it stands beside, and not what that reads.
+            _ => {
+                let parent = listed.iter().find(|card| card["id"] == entry["parent"]);
+                let names = ["max_model_len", "context_length", "context_window"];
+                let said = |card: &Value| names.iter().find_map(|name| card[*name].as_u64());
+                said(entry).or_else(|| parent.and_then(said))
+            }
         }
     }
 
-    /// Whether it answers conversations, and gives two answers where two are asked for.
-    async fn ask_two(&self, found: &mut Found) -> Result<()> {
+    /// Whether it answers conversations (or texts), and gives two answers where two are asked for.
+    async fn ask_two(&self, found: &mut Found, chat: bool) -> Result<()> {
         let draw = Draw { max_tokens: 8, temperature: 1.0, seed: Some(1), n: 2, ..Draw::default() };
-        let request = ChatRequest { messages: vec![user("Say hello.")], draw };
-        let question = Question::chat(request, &self.profile);
+        let question = if chat {
+            let messages = vec![user("Say hello.")];
+            Question::chat(ChatRequest { messages, draw }, &self.profile)
+        } else {
+            let prompt = Prompt::Text("Say hello.".into());
+            Question::completion(CompletionRequest { prompt, draw }, &self.profile)
+        };
         let to = To::Api(question.path);
         for n in [2, 1] {
             let body = question.body(&found.model, 0, n);
             match self.counted(to, &body, question.characters, 8 * n as u64).await {
                 Ok(value) => {
                     let given = value["choices"].as_array().map_or(0, Vec::len);
-                    found.chat = given > 0;
+                    found.chat = chat && given > 0;
                     found.n = given > 1;
                     return Ok(());
                 }

@@ -169,7 +169,7 @@ impl RemoteAgent {
 }
 
 /// A model's name without the folder that it lies in.
-fn short(model: &str) -> &str {
+pub(super) fn short(model: &str) -> &str {
     model.rsplit('/').next().unwrap_or_default()
 }
 

@@ -30,9 +30,10 @@ impl<'a> Flowing<'a> {
         let (opening, limit) =
             if thinks { (framing.think(), REFLECTION) } else { (framing.act(), PROPOSAL) };
         let thought = ask.thought.filter(|_| !thinks);
-        let prompt = Prompt::Tokens(self.agent.asked(ask.state, thought, &opening)?);
+        let prompt = self.agent.asked(ask.state, thought, &opening)?;
+        let limit = self.agent.room(&prompt, limit);
         let draw = Draw { seed: ask.seeds.first().copied(), ..drawn(how, limit) };
-        Ok(CompletionRequest { prompt, draw })
+        Ok(CompletionRequest { prompt: Prompt::Tokens(prompt), draw })
     }
 }
 

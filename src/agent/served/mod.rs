@@ -11,6 +11,7 @@ use super::endpoint::{
     whole,
 };
 use super::prompt::{Framing, PREDICTION, PROPOSAL, REFLECTION, ROOM};
+use super::remote::short;
 use super::{Agent, Among, Ask, Can, Case, Completion, Each, Flow, Reflector, Scores, Usage};
 use crate::control::Cancel;
 use crate::error::{Error, Result};
@@ -27,6 +28,8 @@ pub struct Tokens {
     pub tokenizer: Arc<Tokenizer>,
     /// Tokens that it reads and writes together.
     pub context: usize,
+    /// The model that it is an adapter beside, as it is called where it lies.
+    pub base: Option<String>,
 }
 
 /// A model behind an endpoint, asked in tokens.
@@ -53,9 +56,22 @@ impl ServedAgent {
         let ends = serde_json::json!(of.tokenizer.ends);
         profile.extra.entry("stop_token_ids").or_insert(ends);
         let endpoint = Endpoint::open(profile)?;
-        let found = endpoint.probe(cancel)?;
+        let mut found = endpoint.probe_texts(cancel)?;
+        if of.base.as_ref() == Some(&found.model) {
+            return Err(Error::new(format!(
+                "{name}: {} is the model without the adapter of {}",
+                found.model, of.source
+            ))
+            .hint("serve the adapter beside it (vLLM: --lora-modules NAME=FOLDER), and name that: model = \"NAME\""));
+        }
         let own = of.tokenizer.encode(SAMPLE)?;
-        if let Some(theirs) = endpoint.tokens(&found, SAMPLE, cancel)?.filter(|ids| *ids != own) {
+        let theirs = endpoint.tokens(&found, SAMPLE, cancel)?;
+        if theirs.is_none() {
+            found
+                .notes
+                .push(format!("its tokens could not be held against those of {}", of.source));
+        }
+        if let Some(theirs) = theirs.filter(|ids| *ids != own) {
             return Err(Error::new(format!(
                 "{name}: the model there ({}) has other tokens than {}: {} of a sample text, and not {}",
                 found.model,
@@ -67,7 +83,10 @@ impl ServedAgent {
         }
         let context = found.context.and_then(|most| usize::try_from(most).ok());
         let context = context.map_or(of.context, |most| most.min(of.context));
-        Ok(Self { name: name.into(), endpoint, found, of: Tokens { context, ..of } })
+        let model = short(&found.model);
+        let name =
+            if name.contains(model) { name.to_string() } else { format!("{name} ({model})") };
+        Ok(Self { name, endpoint, found, of: Tokens { context, ..of } })
     }
 
     /// What was found there.
@@ -93,6 +112,12 @@ impl ServedAgent {
         let mut tokens = self.framing()?.asked(state, thought, self.of.context)?;
         tokens.extend(opening);
         Ok(tokens)
+    }
+
+    /// Tokens that may be written after a prompt: a server refuses more than the model reads, where one here would
+    /// stop.
+    fn room(&self, prompt: &[u32], limit: usize) -> usize {
+        limit.min(self.of.context.saturating_sub(prompt.len())).max(1)
     }
 
     /// Texts that go on from tokens, all together.
@@ -123,6 +148,7 @@ impl ServedAgent {
             let prompt = self.asked(ask.state, ask.thought, opening)?;
             // The likeliest words are the same whatever the seed.
             let n = if how.temperature > 0.0 { ask.seeds.len() } else { 1 };
+            let limit = self.room(&prompt, limit);
             let draw = Draw { seed: ask.seeds.first().copied(), n, ..drawn(how, limit) };
             requests.push(CompletionRequest { prompt: Prompt::Tokens(prompt), draw });
         }
@@ -165,7 +191,7 @@ fn drawn(how: Sampling, limit: usize) -> Draw {
 }
 
 impl Agent for ServedAgent {
-    /// Asked in messages it would be another mind.
+    /// Asked in messages it would be another mind, and another model under the same name is one.
     fn name(&self) -> String {
         format!("{} in tokens of {}", self.name, self.of.source)
     }
@@ -235,7 +261,8 @@ impl Agent for ServedAgent {
             for (i, action) in ask.actions.iter().enumerate() {
                 places.push((a, i));
                 let prompt = [state.clone(), framing.acted(action)?, framing.observe()].concat();
-                let draw = Draw { stream: true, ..drawn(Sampling::GREEDY, PREDICTION) };
+                let limit = self.room(&prompt, PREDICTION);
+                let draw = Draw { stream: true, ..drawn(Sampling::GREEDY, limit) };
                 requests.push(CompletionRequest { prompt: Prompt::Tokens(prompt), draw });
             }
         }
@@ -288,8 +315,6 @@ impl Reflector for ServedAgent {
         let asks = cases.iter().zip(&seeds).map(|((case, _), seed)| Ask::about(&case.state, seed));
         let asks: Vec<Ask<'_>> = asks.collect();
         let found = self.think(&asks, how, cancel)?;
-        // A text that did not come to its end is none.
-        let texts = found.into_iter().flatten().filter(|one| one.ended).map(|one| one.text);
-        Ok(texts.collect())
+        Ok(found.into_iter().flatten().map(Completion::whole).collect())
     }
 }

@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 
 use super::config::Config;
 use super::params::Buffers;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, of_candle};
 use crate::place::Place;
 use candle_core::Tensor;
 use candle_core::utils::{cuda_is_available, metal_is_available};
@@ -47,7 +47,7 @@ impl Device {
             Place::Metal(at) => candle_core::Device::new_metal(at),
         };
         let candle = opened.map_err(|e| {
-            Error::new(format!("device {place}: {e}")).hint("on the processor: cpu")
+            Error::new(format!("device {place}: {}", of_candle(&e))).hint("on the processor: cpu")
         })?;
         Ok(Self { candle, frozen: OnceLock::new() })
     }
@@ -82,14 +82,19 @@ impl Device {
         }
     }
 
-    /// Those that this build can use, in words.
+    /// Those that this build can use and this machine has, in words; each is opened for it.
     pub fn in_this_build() -> String {
-        let absent = |name: &str| {
-            format!("{name}: not in this build (cargo build --release --features {name})")
-        };
-        let there = |has: bool, name: &str| if has { name.to_string() } else { absent(name) };
-        let gpus = [(cuda_is_available(), "cuda"), (metal_is_available(), "metal")];
-        let gpus = gpus.map(|(has, name)| there(has, name));
+        let gpus = [
+            (cuda_is_available(), "cuda", Place::Cuda(0)),
+            (metal_is_available(), "metal", Place::Metal(0)),
+        ];
+        let gpus = gpus.map(|(has, name, place)| match has.then(|| Self::open(place)) {
+            None => format!("{name}: not in this build (cargo build --release --features {name})"),
+            Some(Ok(_)) => name.to_string(),
+            Some(Err(error)) => {
+                format!("{name}: in this build, and cannot be used ({})", error.message())
+            }
+        });
         format!("cpu; {}", gpus.join("; "))
     }
 

@@ -5,6 +5,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use super::Settings;
+use super::coming::Coming;
 use super::job::{Job, LOG, OUT, TOLD, checkpoint, needed};
 use super::place::Place;
 use super::told::Told;
@@ -25,11 +26,15 @@ const LOOK: Duration = Duration::from_millis(100);
 /// ended then.
 const PATIENCE: (Duration, u32) = (Duration::from_secs(120), 10);
 
+/// How long an earlier start of the same job is waited for.
+const EARLIER: Duration = Duration::from_secs(600);
+
 /// See the module above.
 pub(in crate::train) struct Torchrun<'a> {
     plan: &'a Plan,
     stages: &'a [Stage],
-    place: Place<'a>,
+    place: Place,
+    coming: Coming,
     /// The weights as they are known here: those of the run's start, or of its last checkpoint.
     weights: Trainable,
     realised: Realised,
@@ -52,9 +57,9 @@ impl<'a> Torchrun<'a> {
         let folder = store.root().join(super::FOLDER).join(&name);
         let folder = std::path::absolute(&folder).map_err(|e| Error::io("finding", &folder, &e))?;
         let realised = Realised::read(store, run, step)?;
-        let place = Place { of, folder, name };
-        let took = Duration::ZERO;
-        Ok(Self { plan, stages, place, weights, realised, step, took })
+        let place = Place { of: of.clone(), folder, name };
+        let (coming, took) = (Coming::to(&place), Duration::ZERO);
+        Ok(Self { plan, stages, place, coming, weights, realised, step, took })
     }
 
     fn updates(&self) -> u64 {
@@ -88,8 +93,11 @@ impl<'a> Torchrun<'a> {
                 self.step = made.step;
                 self.took = Duration::from_secs_f64(made.seconds.clamp(0.0, 1e6));
             }
+            Told::Measuring { done, passes } => {
+                run.doing(&format!("measuring what is held out, pass {done} of {passes}"));
+            }
             Told::Measured(of) => run.measured(of.step, &of.metrics())?,
-            Told::Saved { step } => self.keep(*step, run)?,
+            Told::Saved { step } => self.coming.add(*step),
             Told::Ended => return Ok(true),
         }
         Ok(false)
@@ -98,9 +106,7 @@ impl<'a> Torchrun<'a> {
     /// Makes a checkpoint of one of torchrun's: read, and recorded.
     fn keep(&mut self, step: u64, run: &mut dyn Wrapper) -> Result<()> {
         run.doing("reading a checkpoint");
-        let part = checkpoint(step);
-        self.place.fetch(&part)?;
-        let folder = self.place.folder.join(&part);
+        let folder = self.place.folder.join(checkpoint(step));
         if self.weights.adapter.is_some() {
             self.weights.adapter = Some(peft(&folder, &self.weights.config)?);
         } else {
@@ -119,25 +125,29 @@ impl<'a> Torchrun<'a> {
             let name = entry.file_name().to_string_lossy().into_owned();
             let other = name.strip_prefix("checkpoint-").and_then(|n| n.parse::<u64>().ok());
             if let Some(other) = other.filter(|other| *other < step) {
-                self.place.remove(&checkpoint(other));
+                _ = std::fs::remove_dir_all(self.place.folder.join(checkpoint(other)));
             }
         }
         Ok(())
     }
 
     /// What torchrun did here and nobody heard: up to its last checkpoint, if that is newer than the run's.
-    fn heard_nothing_of(&self, from: u64) -> Vec<Told> {
+    fn heard_nothing_of(&self, from: u64) -> Result<Vec<Told>> {
+        self.place.fetch_told()?;
         let text = std::fs::read_to_string(self.place.folder.join(TOLD)).unwrap_or_default();
         let all: Vec<Told> = text.lines().filter_map(|line| Told::parse(line).ok()).collect();
-        let is_whole = |step: u64| {
-            let parts = needed(step, self.place.of);
-            parts.iter().all(|part| self.place.folder.join(part).exists())
-        };
-        let saved = all.iter().rev().find_map(|told| match told {
-            Told::Saved { step } if *step > from && is_whole(*step) => Some(*step),
+        let saved = all.iter().rev().filter_map(|told| match told {
+            Told::Saved { step } if *step > from => Some(*step),
             _ => None,
         });
-        let Some(last) = saved else { return Vec::new() };
+        let mut last = None;
+        for step in saved {
+            if self.place.has(&needed(step, &self.place.of))? {
+                last = Some(step);
+                break;
+            }
+        }
+        let Some(last) = last else { return Ok(Vec::new()) };
         let mut own: Vec<(u64, Told)> = Vec::new();
         for told in all {
             let Some(step) = told.step().filter(|step| *step > from && *step <= last) else {
@@ -151,7 +161,45 @@ impl<'a> Torchrun<'a> {
             own.push((step, told));
         }
         own.sort_by_key(|(step, told)| (*step, told.rank()));
-        own.into_iter().map(|(_, told)| told).collect()
+        Ok(own.into_iter().map(|(_, told)| told).collect())
+    }
+
+    /// Waits until an earlier start of the job has ended, which may be saving still.
+    fn settle(&self, run: &mut dyn Wrapper) -> Result<()> {
+        let begun = Instant::now();
+        while !self.place.is_quiet()? {
+            run.doing("waiting for an earlier start to end");
+            run.safe_point()?;
+            if begun.elapsed() > EARLIER {
+                return Err(Error::new("an earlier start of this run has not ended")
+                    .hint(format!("end it ({}), then resume", self.place.named(Path::new("")))));
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        Ok(())
+    }
+
+    /// Records the checkpoints that have come.
+    fn record(&mut self, run: &mut dyn Wrapper) -> Result<()> {
+        while let Some(step) = self.coming.here()? {
+            self.keep(step, run)?;
+        }
+        Ok(())
+    }
+
+    /// Records all of them; a run that is to stop is asked no more whether it should.
+    fn record_all(&mut self, stops: bool, run: &mut dyn Wrapper) -> Result<()> {
+        loop {
+            self.record(run)?;
+            if self.coming.is_done() {
+                return Ok(());
+            }
+            run.doing("bringing a checkpoint");
+            if !stops {
+                run.safe_point()?;
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 
     /// Until it ends: says what is wished for, takes in what is told.
@@ -179,10 +227,19 @@ impl<'a> Torchrun<'a> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Heard::Ended(_)) | Err(RecvTimeoutError::Disconnected) => break,
             }
+            self.record(run)?;
             let patience = PATIENCE.0.max(self.took * PATIENCE.1);
             if said == Wish::Stop && heard.elapsed() > patience {
                 tracing::warn!("torchrun does not stop: its processes are ended");
                 return Err(Error::cancelled());
+            }
+        }
+        if ended {
+            let recorded = self.record_all(said == Wish::Stop, run);
+            match recorded {
+                // It is there still, and is brought when the run is resumed.
+                Err(error) if said == Wish::Stop => tracing::warn!("the last checkpoint: {error}"),
+                other => other?,
             }
         }
         match (ended, said) {
@@ -247,20 +304,22 @@ fn killed(text: &str) -> Option<String> {
 
 impl Engine for Torchrun<'_> {
     fn train(&mut self, from: u64, source: &mut dyn Source, run: &mut dyn Wrapper) -> Result<()> {
+        self.settle(run)?;
         run.doing("writing rows");
         let folder = self.place.folder.clone();
         let cancel = run.cancel();
         let whole = (self.plan, self.stages);
         let job = under(&cancel, || Job::prepare(&folder, whole, &self.weights, source))?;
-        for told in self.heard_nothing_of(from) {
+        for told in self.heard_nothing_of(from)? {
             self.take(&told, run)?;
         }
+        self.record_all(false, run)?;
         let from = self.step;
         if from >= self.updates() {
             self.place.clear();
             return Ok(());
         }
-        if from > 0 && !self.place.has(&needed(from, self.place.of))? {
+        if from > 0 && !self.place.has(&needed(from, &self.place.of))? {
             return Err(Error::new(format!(
                 "torchrun's own checkpoint of update {from} is gone, or is not whole ({})",
                 self.place.named(&checkpoint(from))

@@ -29,10 +29,16 @@ pub(super) const OUT: &str = "out";
 pub(super) const TOLD: &str = "told.jsonl";
 
 /// What is held out, where anything is.
-const HELD: &str = "held.jsonl";
+pub(super) const HELD: &str = "held.jsonl";
 
-/// The tokenizer of a model that is not sent.
-const TOKENIZER: &str = "tokenizer.json";
+/// Shape and tokenizer of a model that is not sent.
+pub(super) const SHAPE: &str = "shape";
+
+/// The model that is.
+pub(super) const MODEL: &str = "model";
+
+/// What is learnt from.
+pub(super) const ROWS: &str = "rows.jsonl";
 
 /// What it wrote to standard error.
 pub(super) const LOG: &str = "log.txt";
@@ -62,11 +68,13 @@ impl<'a> Job<'a> {
     ) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(|e| Error::io("creating", folder, &e))?;
         write(&folder.join("train.py"), SCRIPT.as_bytes())?;
-        let model = folder.join("model");
+        let model = folder.join(MODEL);
         if start.away.is_some() {
             // Which has to be the one there.
-            let tokenizer = start.parts(false)?.tokenizer;
-            write(&folder.join(TOKENIZER), &tokenizer)?;
+            let (shape, parts) = (folder.join(SHAPE), start.parts(false)?);
+            std::fs::create_dir_all(&shape).map_err(|e| Error::io("creating", &shape, &e))?;
+            write(&shape.join("config.json"), &parts.config)?;
+            write(&shape.join("tokenizer.json"), &parts.tokenizer)?;
         } else if !model.exists() {
             let mut base = start.clone();
             base.adapter = None;
@@ -81,7 +89,7 @@ impl<'a> Job<'a> {
             // Once these are there, all of it is.
             write(&settings, &said)?;
         }
-        let rows = folder.join("rows.jsonl");
+        let rows = folder.join(ROWS);
         let passes = Passes { plan, stages };
         let held = folder.join(HELD);
         if !held.exists() {
@@ -216,8 +224,8 @@ impl Passes<'_> {
         let saves: Vec<u64> =
             (1..=updates).filter(|n| n.is_multiple_of(every) || ends.contains(n)).collect();
         json!({
-            "model": "model", "away": of.and_then(|of| of.weights.as_deref()), "tokenizer": TOKENIZER,
-            "rows": "rows.jsonl",
+            "model": MODEL, "away": of.and_then(|of| of.weights.as_deref()), "shape": SHAPE,
+            "rows": ROWS,
             "out": OUT, "metrics": TOLD, "updates": updates, "accumulation": accumulation,
             "rates": rates, "saves": saves, "resets": resets, "clip": plan.tuning.clip,
             "decay": plan.tuning.decay, "betas": [BETA1, BETA2], "epsilon": EPS,

@@ -3,25 +3,27 @@
 //! compute (`rows`), told by lines what to do, and tells by lines what it did; its checkpoints become
 //! ordinary ones. Curating and everything that is shown stay here.
 
+mod coming;
 mod engine;
 mod job;
 mod place;
 mod rows;
 mod told;
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub(super) use self::engine::{Torchrun, sweep};
+use self::place::{at, at_home, ended};
 use super::Plan;
 use crate::agent::HubName;
 use crate::error::{Error, Result};
 use crate::model::step::Products;
 use crate::model::weights::Distant;
 use crate::store::Store;
+use crate::text::quoted;
 
 /// How a run's updates are made by torchrun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -153,19 +155,20 @@ impl Settings {
         Ok(())
     }
 
-    /// Refuses a Python of this machine that lacks something, or weights that are not there, before
-    /// anything is made.
+    /// Refuses a Python that lacks something, here or there, and weights that are not where they are said to be,
+    /// before anything is made or sent.
     pub(super) fn ready(&self) -> Result<()> {
-        if self.host.is_some() {
+        self.installed()?;
+        let folder = self.weights.as_deref().filter(|folder| folder.starts_with(['/', '~']));
+        let Some(folder) = folder else { return Ok(()) };
+        let line = format!("test -e {}/config.json && echo there || true", at_home(folder));
+        if ended(at(self, &line))?.trim() == "there" {
             return Ok(());
         }
-        let folder = self.weights.as_deref().filter(|folder| folder.starts_with('/'));
-        if let Some(folder) =
-            folder.filter(|folder| !Path::new(folder).join("config.json").is_file())
-        {
-            return Err(Error::new(format!("--weights {folder}: no model folder is there")));
-        }
-        self.installed().map(drop)
+        let place = self.host.as_deref().unwrap_or("this machine");
+        Err(Error::new(format!("--weights {folder}: no model folder is there on {place}")).hint(
+            "the shell here may have put this machine's home in place of ~: quote it, '~/models/one'",
+        ))
     }
 
     /// Where the weights lie that are trained beside, if they are not taken from here.
@@ -183,10 +186,10 @@ impl Settings {
         format!("torchrun, {processes}{at}{of}")
     }
 
-    /// Which packages there are here, or what is missing and the command that installs it.
+    /// Which packages there are, or what is missing and the command that installs it.
     ///
     /// # Errors
-    /// Where Python or a package is missing.
+    /// Where Python or a package is missing, or another machine cannot be reached.
     pub fn installed(&self) -> Result<String> {
         let names: Vec<String> = PACKAGES.iter().map(|(name, _)| format!("'{name}'")).collect();
         let code = format!(
@@ -195,18 +198,17 @@ impl Settings {
         );
         let tested: Vec<String> =
             PACKAGES.iter().map(|(name, version)| format!("{name}=={version}.*")).collect();
+        let of = match &self.host {
+            Some(host) => format!("{} on {host}", self.python),
+            None => self.python.clone(),
+        };
         let install = format!(
-            "{} -m pip install {} (or name another Python: --python, {PYTHON})",
-            self.python,
-            tested.join(" ")
+            "{of}: -m pip install {} (or name another Python: --python{})",
+            tested.join(" "),
+            if self.host.is_some() { String::new() } else { format!(", {PYTHON}") }
         );
-        let mut command = Command::new(&self.python);
-        command.args(["-c", &code]).stdin(Stdio::null()).stderr(Stdio::null());
-        let said = command.output().map_err(|e| {
-            Error::new(format!("torchrun: {} cannot be started: {e}", self.python))
-                .hint(install.clone())
-        })?;
-        let said = String::from_utf8_lossy(&said.stdout).to_string();
+        let line = format!("{} -c {} 2>/dev/null || true", at_home(&self.python), quoted(&code));
+        let said = ended(at(self, &line)).map_err(|error| error.at("torchrun"))?;
         let missing: Vec<&str> = PACKAGES
             .iter()
             .map(|(name, _)| *name)
@@ -218,9 +220,27 @@ impl Settings {
             })
             .collect();
         if missing.is_empty() {
-            return Ok(format!("{} of {}", said.trim().replace('\n', ", "), self.python));
+            return Ok(format!("{} of {of}", said.trim().replace('\n', ", ")));
         }
-        Err(Error::new(format!("torchrun: {} has no {}", self.python, missing.join(", ")))
-            .hint(install))
+        if said.trim().is_empty() {
+            return Err(Error::new(format!("torchrun: {of} is no Python that can be started"))
+                .hint(install));
+        }
+        Err(Error::new(format!("torchrun: {of} has no {}", missing.join(", "))).hint(install))
     }
+}
+
+/// Removes what a run that is deleted left on another machine; the command that does so where it could not be.
+pub fn clear_far(store: &Store, run: i64) -> Option<String> {
+    let config: Value = serde_json::from_str(&store.run_config(run).ok()?).ok()?;
+    let of: Settings = serde_json::from_value(config["plan"]["torchrun"].clone()).ok()?;
+    of.host.as_ref()?;
+    let name = job_of(store, run).ok()?;
+    let place = place::Place { folder: store.root().join(FOLDER).join(&name), of, name };
+    // One that was left is saving still.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(60) && place.is_quiet().is_ok_and(|quiet| !quiet) {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    place.clear_there().err().map(|_| place.clearing())
 }

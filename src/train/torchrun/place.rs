@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Settings;
-use super::job::LOG;
+use super::job::{HELD, LOG, MODEL, OUT, ROWS, SHAPE, TOLD, checkpoint};
 use crate::error::{Error, Result};
 use crate::text::quoted;
 
 /// Where a job is done.
-pub(super) struct Place<'a> {
+#[derive(Clone)]
+pub(super) struct Place {
     /// How.
-    pub of: &'a Settings,
+    pub of: Settings,
     /// The job's folder here.
     pub folder: PathBuf,
     /// What the job is called: the folder's name on another machine.
@@ -23,7 +24,7 @@ pub(super) struct Place<'a> {
 const SSH: [&str; 7] =
     ["-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15"];
 
-impl Place<'_> {
+impl Place {
     /// The job's folder on another machine, below its home.
     fn there(&self) -> String {
         format!(".cache/foretaste/{}", self.name)
@@ -32,9 +33,9 @@ impl Place<'_> {
     /// The command of the shell that does the job: what it writes to standard error stands in a file here.
     pub fn command(&self, threads: usize) -> String {
         let run = format!(
-            "OMP_NUM_THREADS={threads} TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1 exec {} -m \
+            "OMP_NUM_THREADS={threads} SHAPES_PARALLELISM=false HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1 exec {} -m \
              torch.distributed.run --standalone --nproc_per_node {} train.py job.json",
-            quoted(&self.of.python),
+            at_home(&self.of.python),
             self.of.processes
         );
         let folder = quoted(&self.folder.display().to_string());
@@ -52,40 +53,90 @@ impl Place<'_> {
     pub fn send(&self) -> Result<()> {
         let Some(host) = &self.of.host else { return Ok(()) };
         let there = quoted(&self.there());
+        // What is written there stays there, and what was sent whole is not sent again.
+        let mut without = vec![OUT, LOG, TOLD];
+        if self.has(&[PathBuf::from(SENT)])? {
+            without.extend([MODEL, "adapter", ROWS, HELD, SHAPE]);
+        }
         let mut pack = Command::new("tar");
-        // What is written there stays there.
-        let without = ["--exclude", "./out", "--exclude", &format!("./{LOG}")].map(str::to_string);
-        pack.arg("cf").arg("-").arg("-C").arg(&self.folder).args(without).arg(".");
-        let unpack = self.there_is(&format!("mkdir -p {there} && tar xf - -C {there}"));
+        pack.arg("cf").arg("-").arg("-C").arg(&self.folder);
+        pack.args(without.iter().map(|name| format!("--exclude=./{name}"))).arg(".");
+        let line = format!("mkdir -p {there} && tar xf - -C {there} && touch {there}/{SENT}");
+        let unpack = self.there_is(&line);
         piped(pack, unpack).map_err(|error| error.at(format!("sending the run's rows to {host}")))
     }
 
-    /// Brings a part of what was written back, where that was another machine.
-    pub fn fetch(&self, part: &Path) -> Result<()> {
-        let Some(host) = &self.of.host else { return Ok(()) };
-        let (there, name) = (quoted(&self.there()), quoted(&part.display().to_string()));
-        let pack = self.there_is(&format!("tar cf - -C {there} {name}"));
+    /// Brings what torchrun told there back, where that was another machine and it told anything.
+    pub fn fetch_told(&self) -> Result<()> {
+        if self.of.host.is_none() || !self.has(&[PathBuf::from(TOLD)])? {
+            return Ok(());
+        }
+        self.fetch(TOLD)
+    }
+
+    /// Brings what was learnt of a checkpoint back from another machine: its optimiser stays there. Those before it
+    /// are not needed there any more: this one is gone on from.
+    pub fn bring(&self, step: u64) -> Result<()> {
+        let names =
+            ["config.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"];
+        let folder = checkpoint(step).display().to_string();
+        let all: Vec<String> = names.iter().map(|name| format!("{folder}/{name}")).collect();
+        self.fetch(&format!("$(ls {} 2>/dev/null)", all.join(" ")))?;
+        let line = format!(
+            "cd {} && for one in {OUT}/checkpoint-*; do test \"${{one##*-}}\" -lt {step} && rm -rf \"$one\"; done; true",
+            quoted(&self.there())
+        );
+        // What cannot be removed stays.
+        _ = ended(self.there_is(&line));
+        Ok(())
+    }
+
+    /// Brings files back that a shell there names.
+    fn fetch(&self, names: &str) -> Result<()> {
+        let host = self.of.host.as_deref().unwrap_or_default();
+        let pack = self.there_is(&format!("cd {} && tar cf - {names}", quoted(&self.there())));
         let mut unpack = Command::new("tar");
         unpack.arg("xf").arg("-").arg("-C").arg(&self.folder);
         piped(pack, unpack)
-            .map_err(|error| error.at(format!("bringing {} from {host}", part.display())))
+            .map_err(|error| error.at(format!("bringing what was learnt from {host}")))
     }
 
-    /// Removes a part of what was written, wherever it was; what cannot be removed stays.
-    pub fn remove(&self, part: &Path) {
-        _ = std::fs::remove_dir_all(self.folder.join(part));
-        if self.of.host.is_some() {
-            let there = format!("{}/{}", self.there(), part.display());
-            _ = ended(self.there_is(&format!("rm -rf {}", quoted(&there))));
-        }
+    /// Whether an earlier start of the job has ended: it may be writing its last checkpoint still.
+    pub fn is_quiet(&self) -> Result<bool> {
+        let look = "import fcntl\nfile = open('job.lock', 'a')\ntry: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)\n\
+                    except OSError: print('busy')";
+        let folder = match &self.of.host {
+            Some(_) => self.there(),
+            None => self.folder.display().to_string(),
+        };
+        let python = at_home(&self.of.python);
+        let line = format!(
+            "cd {} 2>/dev/null && test -e job.lock || exit 0; {python} -c {}",
+            quoted(&folder),
+            quoted(look)
+        );
+        let said = ended(at(&self.of, &line));
+        said.map(|said| said.trim() != "busy")
+            .map_err(|error| error.at("asking for an earlier start"))
     }
 
     /// Removes the whole job; what cannot be removed stays.
     pub fn clear(&self) {
         _ = std::fs::remove_dir_all(&self.folder);
         if self.of.host.is_some() {
-            _ = ended(self.there_is(&format!("rm -rf {}", quoted(&self.there()))));
+            _ = self.clear_there();
         }
+    }
+
+    /// Removes what of it is on the other machine.
+    pub fn clear_there(&self) -> Result<()> {
+        ended(self.there_is(&format!("rm -rf {}", quoted(&self.there())))).map(drop)
+    }
+
+    /// The command that does so.
+    pub fn clearing(&self) -> String {
+        let host = self.of.host.as_deref().unwrap_or_default();
+        format!("ssh {} rm -rf {}", quoted(host), quoted(&self.there()))
     }
 
     /// Whether all of these are there.
@@ -117,30 +168,57 @@ impl Place<'_> {
 
     /// A command of the other machine's shell.
     fn there_is(&self, line: &str) -> Command {
-        let mut ssh = Command::new("ssh");
-        ssh.args(SSH).arg(self.of.host.as_deref().unwrap_or_default()).arg(line);
-        ssh
+        at(&self.of, line)
     }
 }
 
+/// Stands beside what was sent whole.
+const SENT: &str = "sent";
+
+/// A command of the shell there, or here where no other machine is named.
+pub(super) fn at(of: &Settings, line: &str) -> Command {
+    let Some(host) = &of.host else {
+        let mut here = Command::new("sh");
+        here.args(["-c", line]);
+        return here;
+    };
+    let mut ssh = Command::new("ssh");
+    ssh.args(SSH).arg(host).arg(line);
+    ssh
+}
+
+/// A program's path for a shell, which knows where home is.
+pub(super) fn at_home(path: &str) -> String {
+    path.strip_prefix("~/").map_or_else(|| quoted(path), |rest| format!("~/{}", quoted(rest)))
+}
+
 /// What a command wrote, once it has ended well.
-fn ended(mut command: Command) -> Result<String> {
+pub(super) fn ended(mut command: Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let said = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).output();
     let said = said.map_err(|e| Error::new(format!("starting {name}: {e}")))?;
     if said.status.success() {
         return Ok(String::from_utf8_lossy(&said.stdout).into_owned());
     }
-    let text = String::from_utf8_lossy(&said.stderr);
-    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no reason");
-    Err(Error::new(format!("{name}: {}", last.trim()))
-        .hint("ssh has to get there without asking (a key, ssh-agent, ~/.ssh/config)"))
+    let error = Error::new(format!("{name}: {}", last_of(&said.stderr)));
+    // What ssh itself ends with.
+    Err(if said.status.code() == Some(255) { error.hint(KEY) } else { error })
+}
+
+/// What is said where ssh does not get there.
+const KEY: &str = "ssh has to get there without asking (a key, ssh-agent, ~/.ssh/config)";
+
+/// The last line that says anything.
+fn last_of(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let last = text.lines().rev().find(|line| !line.trim().is_empty());
+    last.unwrap_or("no reason").trim().to_string()
 }
 
 /// What one command writes is what the other reads; both have to end well.
 fn piped(mut from: Command, mut to: Command) -> Result<()> {
     let failed = |e: std::io::Error| Error::new(format!("starting tar or ssh: {e}"));
-    from.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    from.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut from = from.spawn().map_err(failed)?;
     let Some(output) = from.stdout.take() else {
         return Err(Error::new("the pipe between tar and ssh was not made"));
@@ -148,13 +226,13 @@ fn piped(mut from: Command, mut to: Command) -> Result<()> {
     let said = to.stdin(output).stdout(Stdio::null()).stderr(Stdio::piped()).output();
     // This process has the end that is read from too: whoever writes would wait for it for ever.
     drop(to);
-    let first = from.wait().map_err(failed)?;
+    let first = from.wait_with_output().map_err(failed)?;
     let said = said.map_err(failed)?;
-    let text = String::from_utf8_lossy(&said.stderr);
-    let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no reason");
-    if said.status.success() && first.success() {
+    // Where the one breaks off the other complains of what it got.
+    let Some(broken) = [&first, &said].into_iter().find(|one| !one.status.success()) else {
         return Ok(());
-    }
-    Err(Error::new(format!("tar over ssh: {}", last.trim()))
-        .hint("ssh has to get there without asking (a key, ssh-agent, ~/.ssh/config)"))
+    };
+    let ssh = broken.status.code() == Some(255);
+    let error = Error::new(format!("tar over ssh: {}", last_of(&broken.stderr)));
+    Err(if ssh { error.hint(KEY) } else { error })
 }

@@ -24,6 +24,13 @@ pub(super) enum Told {
     Update(Made),
     /// What is held out was measured.
     Measured(Measured),
+    /// What is held out is being measured.
+    Measuring {
+        /// Passes that were made.
+        done: u64,
+        /// Of how many.
+        passes: u64,
+    },
     /// A checkpoint of its own is whole.
     Saved {
         /// The update.
@@ -93,17 +100,17 @@ impl Told {
             Self::Update(made) => Some(made.step),
             Self::Measured(measured) => Some(measured.step),
             Self::Saved { step } => Some(*step),
-            Self::Begun { .. } | Self::Ended => None,
+            Self::Begun { .. } | Self::Measuring { .. } | Self::Ended => None,
         }
     }
 
     /// In which order those about one update are told.
     pub fn rank(&self) -> u8 {
         match self {
-            Self::Begun { .. } => 0,
+            Self::Begun { .. } | Self::Measuring { .. } => 0,
             Self::Update(_) => 1,
-            Self::Measured(_) => 2,
-            Self::Saved { .. } => 3,
+            Self::Saved { .. } => 2,
+            Self::Measured(_) => 3,
             Self::Ended => 4,
         }
     }

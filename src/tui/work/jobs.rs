@@ -362,8 +362,9 @@ fn tell_training(event: &Event<'_>, here: &AtomicI64, tell: &mut dyn FnMut(JobMs
         Event::Update { progress, .. } | Event::Doing(progress) => {
             tell(JobMsg::Progress(progress.clone()));
         }
-        Event::Saved { step, .. } => {
-            tell(JobMsg::Saved(format!("checkpoint saved at step {step}{}", event.besides())));
+        Event::Saved { step, whole, .. } => {
+            let said = format!("checkpoint saved at step {step}{}", event.besides());
+            tell(if *whole { JobMsg::Saved(said) } else { JobMsg::SavedAdapter(said) });
         }
     }
 }

@@ -147,7 +147,8 @@ pub fn sheet() -> Sheet {
         Field::new("ssh", "  machine", Name, &["this one"]).hint("or USER@HOST, as ssh knows it"),
         Field::new("weights", "  weights", Name, &["the start's"])
             .hint("or a folder of that machine, or a name of the hub; with an adapter (docs/engines.md)"),
-        Field::new("trainer", "", Text, &[""]),
+        Field::new("trainer", "  arguments", Name, &["none", "{\"bf16\": true}"])
+            .hint("more of its trainer, that change where and how it computes: fsdp, deepspeed, bf16"),
         Field::new("captured", "", Text, &[""]),
         Field::new("moments", "moments", Choice, &["reset", "keep"]).hint("between two stages"),
         Field::new("shuffled", "shuffled", Choice, &["no", "yes"])
@@ -221,7 +222,7 @@ pub fn refresh(sheet: &mut Sheet, forecast: Option<&Forecast>) {
         ("ends", plays),
         ("acts", plays),
         ("rl", false),
-        ("trainer", false),
+        ("trainer", apart),
         ("captured", false),
         ("device", device),
         ("processes", apart),

@@ -67,17 +67,18 @@ fn torchrun(sheet: &Sheet) -> Result<Option<Settings>> {
     }
     let named =
         |name: &str, none: &str| Some(sheet.value(name).to_string()).filter(|value| value != none);
+    let usual = Settings::new(needed(sheet, "processes")?, named("ssh", HERE));
+    // What this machine calls its own says nothing of another.
+    let own = Settings::new(1, None).python;
     Ok(Some(Settings {
-        processes: needed(sheet, "processes")?,
-        python: sheet.value("python").to_string(),
-        host: named("ssh", HERE),
+        python: named("python", &own).unwrap_or_else(|| usual.python.clone()),
         weights: named("weights", SENT),
-        // As the run has it that is played again.
         trainer: match sheet.value("trainer") {
-            "" => serde_json::Map::new(),
+            "none" => serde_json::Map::new(),
             said => serde_json::from_str(said)
                 .map_err(|e| Error::new(format!("the trainer's arguments: {e}")))?,
         },
+        ..usual
     }))
 }
 
@@ -286,11 +287,7 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
         sheet.set("device", device.to_string());
     }
     if let Some(of) = &plan.torchrun {
-        sheet.set("processes", of.processes.to_string());
-        sheet.set("python", of.python.clone());
-        sheet.set("ssh", of.host.clone().unwrap_or_else(|| HERE.to_string()));
-        sheet.set("weights", of.weights.clone().unwrap_or_else(|| SENT.to_string()));
-        sheet.set("trainer", serde_json::to_string(&of.trainer).unwrap_or_default());
+        fill_torchrun(sheet, of);
     }
     let captured = plan.preferences.as_ref().and_then(|of| serde_json::to_string(of).ok());
     sheet.set("captured", captured.unwrap_or_default());
@@ -300,6 +297,15 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
     for (name, value) in values {
         sheet.set(name, value);
     }
+}
+
+fn fill_torchrun(sheet: &mut Sheet, of: &Settings) {
+    sheet.set("processes", of.processes.to_string());
+    sheet.set("python", of.python.clone());
+    sheet.set("ssh", of.host.clone().unwrap_or_else(|| HERE.to_string()));
+    sheet.set("weights", of.weights.clone().unwrap_or_else(|| SENT.to_string()));
+    let trainer = serde_json::to_string(&of.trainer).unwrap_or_default();
+    sheet.set("trainer", if of.trainer.is_empty() { "none".into() } else { trainer });
 }
 
 #[cfg(test)]

@@ -133,12 +133,13 @@ pub(super) fn checkpoints(state: &State, theme: Theme, frame: &mut Frame<'_>, ar
         } else {
             ""
         };
+        let away = if figures.is_some_and(|f| f.away.is_some()) { "adapter " } else { "" };
         let label = saved.label.as_deref().map(clean).unwrap_or_default();
         let bytes = figures.and_then(|f| f.bytes);
         vec![
             format!("{mark}{:>3}", saved.id),
             format!("run {} step {}", saved.run, saved.step),
-            format!("{best}{label}"),
+            format!("{best}{away}{label}"),
             figures.and_then(|f| f.validation).map_or(String::new(), short),
             success(state.evaluated(&saved.name())),
             bytes.map_or("no files".into(), |bytes| format!("{:.1} MB", bytes as f64 / 1e6)),

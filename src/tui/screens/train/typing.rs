@@ -203,7 +203,7 @@ impl State {
             Typed::Done => self.start(),
             Typed::Changed(name) => self.changed(name),
             Typed::Other => match key.code {
-                KeyCode::Char('y') => form.command().map(Effect::Copy).into_iter().collect(),
+                KeyCode::Char('y') => form.command().map_or_else(Vec::new, Effect::copied),
                 KeyCode::Char('q') => {
                     self.form = None;
                     Vec::new()

@@ -43,7 +43,10 @@ fn what_the_form_says_is_what_the_command_says() {
     let said = |state: &State| state.form.as_ref().unwrap().command().unwrap();
     assert_eq!(said(&state), usual);
     let copied = press(&mut state, "y");
-    assert!(matches!(&copied[..], [Effect::Copy(text)] if text == usual), "{copied:?}");
+    assert!(
+        matches!(&copied[..], [Effect::Say(_), Effect::Copy(text)] if text == usual),
+        "{copied:?}"
+    );
     set(&mut state, "objective", "l");
     set(&mut state, "start", "run 3 step 40");
     set(&mut state, "rate", "0.001");

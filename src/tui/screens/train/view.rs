@@ -124,6 +124,9 @@ fn draw_evaluations(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Re
 }
 
 fn draw_chart(state: &State, theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+    if state.run().is_none() {
+        return frame.render_widget(theme.panel("curves"), area);
+    }
     if !state.large && state.listed().len() > 1 {
         return grid::draw(state, theme, frame, area);
     }
