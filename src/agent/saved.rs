@@ -6,8 +6,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use crate::model::away::Distant;
 use crate::model::folder::{digest_of, read_file, read_whole};
-use crate::model::weights::{Distant, ModelFiles};
+use crate::model::weights::ModelFiles;
 use crate::place::model_alone;
 use crate::store::{Checkpoint, STATE, Store};
 

@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use super::away::{Away, Distant};
 use super::beside;
 use super::memory;
-use super::weights::{Away, Distant, ModelFiles, Stored};
+use super::weights::{ModelFiles, Stored};
 use crate::digest::{Digest, hex};
 use crate::error::{Error, Result};
 use crate::paths;

@@ -7,6 +7,7 @@
 pub mod adamw;
 mod at_hand;
 mod attend;
+pub mod away;
 pub mod beside;
 mod built_in;
 pub mod cache;

@@ -3,13 +3,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::Model;
+use super::away::{Away, Distant};
 use super::beside::{self, Origin, SYSTEM};
 use super::config::Config;
 use super::decoder::Decoder;
@@ -41,46 +39,6 @@ pub enum Stored {
     Gguf(PathBuf),
     /// Not here.
     Away(Away),
-}
-
-/// Where weights lie that are not here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Distant {
-    /// The machine, as ssh knows it; without it this one, where they are not read.
-    pub host: Option<String>,
-    /// Their folder there, or their name of the hub.
-    pub folder: String,
-}
-
-impl fmt::Display for Distant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.host {
-            Some(host) => write!(f, "{host}:{}", self.folder),
-            None => f.write_str(&self.folder),
-        }
-    }
-}
-
-/// Weights that are not here, and what is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Away {
-    /// Where they lie.
-    pub place: Distant,
-    /// `adapter_model.safetensors` of what was trained beside them, and its `adapter_config.json`.
-    pub adapter: Vec<u8>,
-    /// See [`Self::adapter`].
-    pub settings: Vec<u8>,
-}
-
-impl Away {
-    /// What is said where they are wanted.
-    fn error(&self) -> Error {
-        Error::new(format!("an adapter whose model is not here: it lies at {}", self.place)).hint(
-            "serve that with the adapter, and name it in config.toml with tokens_of (docs/engines.md); or bring \
-             it here: foretaste model pack MODEL --adapter CHECKPOINT/adapter --out DIR",
-        )
-    }
 }
 
 /// What is said of such a name where a model is to be trained or packed.

@@ -20,8 +20,8 @@ use self::place::{at, at_home, ended};
 use super::Plan;
 use crate::agent::HubName;
 use crate::error::{Error, Result};
+use crate::model::away::Distant;
 use crate::model::step::Products;
-use crate::model::weights::Distant;
 use crate::store::Store;
 use crate::text::quoted;
 
