@@ -202,8 +202,10 @@ impl Settings {
             Some(host) => format!("{} on {host}", self.python),
             None => self.python.clone(),
         };
+        let at_host = self.host.as_ref().map_or(String::new(), |host| format!("on {host}: "));
         let install = format!(
-            "{of}: -m pip install {} (or name another Python: --python{})",
+            "{at_host}{} -m pip install {} (or name another Python: --python{})",
+            self.python,
             tested.join(" "),
             if self.host.is_some() { String::new() } else { format!(", {PYTHON}") }
         );
