@@ -241,8 +241,27 @@ class Told(TrainerCallback):
 
     def on_train_begin(self, args, state, control, **kwargs):
         self.tell(event="begun", processes=WORLD, torch=torch.__version__)
-        if state.global_step == 0:
-            self.measure(0)
+        # Also what was saved and not measured any more.
+        if state.global_step not in self.measured():
+            self.measure(state.global_step)
+
+    def measured(self):
+        """The updates of which was told what is held out; the same in all processes."""
+        steps = []
+        if os.path.exists(self.job["metrics"]):
+            with open(self.job["metrics"]) as file:
+                for line in file:
+                    try:
+                        one = json.loads(line)
+                    except ValueError:
+                        continue  # a kill cut it off
+                    if one["event"] == "measured":
+                        steps.append(one["step"])
+        if dist.is_initialized():
+            all_of = [steps]
+            dist.broadcast_object_list(all_of, src=0)
+            steps = all_of[0]
+        return steps
 
     def measure(self, step):
         if not self.held:
@@ -329,9 +348,12 @@ def same_as_before(folder):
         with open(known) as file:
             if file.read() != digest.hexdigest():
                 raise ValueError(f"the weights in {folder} are not those that the run began beside")
-    elif RANK == 0:
-        with open(known, "w") as file:
+    else:
+        with open(known + ".new", "w") as file:
             file.write(digest.hexdigest())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(known + ".new", known)
 
 
 def base(job, args):
@@ -355,7 +377,8 @@ def base(job, args):
         if theirs.get(name) != ours.get(name):
             what = f"{name} = {theirs.get(name)} there, and {ours.get(name)} in the config.json that was named here"
             raise ValueError(f"{job['away']} has another shape: {what}")
-    same_as_before(os.path.dirname(beside("config.json")))
+    if RANK == 0:
+        same_as_before(os.path.dirname(beside("config.json")))
     # Nothing of it is changed: what is computed in bf16 may be held so.
     dtype = torch.bfloat16 if args.get("bf16") else torch.float32
     return AutoModelForCausalLM.from_pretrained(**place, dtype=dtype)

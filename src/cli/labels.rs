@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::data::value;
 use crate::error::{Error, Result};
-use crate::store::{Checkpoint, Store, now_ms};
+use crate::store::{Checkpoint, RunStatus, Store, now_ms};
 use crate::train::{CheckpointFigures, checkpoint, figures, torchrun};
 
 /// A checkpoint with its figures.
@@ -30,13 +30,15 @@ pub fn delete(
     now: bool,
 ) -> Result<Value> {
     if let Some(run) = run {
+        let unfinished = store.run(run)?.status != RunStatus::Finished;
         let checkpoints = store.delete_run(run)?;
         for folder in &checkpoints {
             checkpoint::remove_folder(store, run, folder)?;
         }
         checkpoint::sweep(store)?;
         let mut row = json!({"run": run, "deleted": true, "checkpoints": checkpoints.len()});
-        if let Some(command) = torchrun::clear_far(store, run) {
+        let left = if unfinished { torchrun::clear_far(store, run) } else { None };
+        if let Some(command) = left {
             row["left_there"] = json!(command);
         }
         return Ok(row);

@@ -19,7 +19,8 @@ while [ \"${1#-}\" != \"$1\" ]; do case \"$1\" in -o) shift 2 ;; *) shift ;; esa
 test \"$1\" = user@there || { echo \"ssh: no such host $1\" >&2; exit 255; }
 shift
 # What was begun there goes on when this ends, until it hears so.
-cd \"$THERE\" && HOME=\"$THERE\" sh -c \"$*\"; exit $?
+command -v setsid >/dev/null && of='setsid -w'
+cd \"$THERE\" && HOME=\"$THERE\" $of sh -c \"$*\"; exit $?
 ";
 
 /// Where the tests' model lies there.
@@ -230,6 +231,9 @@ fn a_run_beside_it_goes_on_from_what_was_saved_there_and_leaves_nothing() {
     let said = String::from_utf8_lossy(&resumed.stdout).to_string();
     assert_eq!(said.matches("saved ").count(), 2, "that one, and the last: {said}");
     same(&losses(&common::lines(&whole)), &curve(data, "2", "loss"), 1e-5);
+    let mut held = curve(data, "2", "valid_action");
+    held.retain(|step, _| [0, 60].contains(step)); // and where it was when it was heard no more
+    same(&curve(data, "1", "valid_action"), &held, 1e-5);
     assert_eq!(lying.machine.left(), "0", "something stays there");
     // Weights that were changed meanwhile are others.
     lying.killed("3", 2);
@@ -269,4 +273,10 @@ fn another_model_than_the_one_that_is_known_here_is_refused() {
         let told = lying.refused(wrong);
         assert!(told.contains(says), "{told}");
     }
+    for run in ["1", "2"] {
+        let data = lying.dir.path();
+        let gone = lying.machine.reached(data, &["data", "delete", "--run", run]).output().unwrap();
+        assert!(gone.status.success(), "{}", String::from_utf8_lossy(&gone.stderr));
+    }
+    assert_eq!(lying.machine.left(), "0", "something stays there");
 }

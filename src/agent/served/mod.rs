@@ -57,7 +57,8 @@ impl ServedAgent {
         profile.extra.entry("stop_token_ids").or_insert(ends);
         let endpoint = Endpoint::open(profile)?;
         let mut found = endpoint.probe_texts(cancel)?;
-        if of.base.as_ref() == Some(&found.model) {
+        let alone = |name: &str| short(name).split('@').next().unwrap_or_default().to_string();
+        if of.base.as_deref().map(alone) == Some(alone(&found.model)) {
             return Err(Error::new(format!(
                 "{name}: {} is the model without the adapter of {}",
                 found.model, of.source
@@ -168,9 +169,12 @@ impl ServedAgent {
 
     /// What was written of a choice, without what ended it.
     fn written(&self, choice: &endpoint::Choice) -> Completion {
+        let text = self.text(&choice.text);
+        // A server that writes the mark of an end out did not know it for one.
+        let marked = text.len() < choice.text.len();
         Completion {
-            text: self.text(&choice.text).trim().to_string(),
-            ended: choice.finished == Finish::Stop,
+            text: text.trim().to_string(),
+            ended: marked || choice.finished == Finish::Stop,
             ..Completion::default()
         }
     }
@@ -241,7 +245,13 @@ impl Agent for ServedAgent {
         for ask in asks {
             let before = self.asked(ask.state, ask.thought, &opening)?;
             let actions = ask.actions.iter().map(|action| framing.action(action));
-            all.push((before, actions.collect::<Result<Vec<_>>>()?));
+            let actions = actions.collect::<Result<Vec<_>>>()?;
+            let longest = actions.iter().map(Vec::len).max().unwrap_or_default();
+            // One more is written in any case.
+            if before.len() + longest >= self.of.context {
+                return Ok(None);
+            }
+            all.push((before, actions));
         }
         let found = self.endpoint.score_tokens(&self.found, all, cancel);
         let found = found.map_err(|error| self.named(error))?;

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 
 use self::line::Line;
-pub(crate) use self::process::{Errand, Heard, Process};
+pub(crate) use self::process::{Errand, Heard, Process, in_own_group};
 use self::said::{Fork, Hello, Tasks};
 pub use self::spec::{Spec, all, lives_in};
 use self::world::{Asked, World};

@@ -249,7 +249,7 @@ impl Watcher {
 }
 
 /// Keys that end this program are not sent to what it started: that ends with it.
-fn in_own_group(command: &mut Command) {
+pub fn in_own_group(command: &mut Command) {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
 }

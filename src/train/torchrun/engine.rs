@@ -131,11 +131,18 @@ impl<'a> Torchrun<'a> {
         Ok(())
     }
 
-    /// What torchrun did here and nobody heard: up to its last checkpoint, if that is newer than the run's.
+    /// All that torchrun told, of what is in the job's folder here.
+    fn told(&self) -> Vec<Told> {
+        let text = std::fs::read_to_string(self.place.folder.join(TOLD)).unwrap_or_default();
+        text.lines().filter_map(|line| Told::parse(line).ok()).collect()
+    }
+
+    /// What torchrun did and nobody heard: up to its last checkpoint, if that is newer than the run's, and what was
+    /// measured of the run's own.
     fn heard_nothing_of(&self, from: u64) -> Result<Vec<Told>> {
         self.place.fetch_told()?;
-        let text = std::fs::read_to_string(self.place.folder.join(TOLD)).unwrap_or_default();
-        let all: Vec<Told> = text.lines().filter_map(|line| Told::parse(line).ok()).collect();
+        let all = self.told();
+        let measured = all.iter().rev().find(|told| is_measured(told, from)).cloned();
         let saved = all.iter().rev().filter_map(|told| match told {
             Told::Saved { step } if *step > from => Some(*step),
             _ => None,
@@ -147,7 +154,7 @@ impl<'a> Torchrun<'a> {
                 break;
             }
         }
-        let Some(last) = last else { return Ok(Vec::new()) };
+        let Some(last) = last else { return Ok(measured.into_iter().collect()) };
         let mut own: Vec<(u64, Told)> = Vec::new();
         for told in all {
             let Some(step) = told.step().filter(|step| *step > from && *step <= last) else {
@@ -161,7 +168,7 @@ impl<'a> Torchrun<'a> {
             own.push((step, told));
         }
         own.sort_by_key(|(step, told)| (*step, told.rank()));
-        Ok(own.into_iter().map(|(_, told)| told).collect())
+        Ok(measured.into_iter().chain(own.into_iter().map(|(_, told)| told)).collect())
     }
 
     /// Waits until an earlier start of the job has ended, which may be saving still.
@@ -234,13 +241,13 @@ impl<'a> Torchrun<'a> {
                 return Err(Error::cancelled());
             }
         }
-        if ended {
-            let recorded = self.record_all(said == Wish::Stop, run);
-            match recorded {
-                // It is there still, and is brought when the run is resumed.
-                Err(error) if said == Wish::Stop => tracing::warn!("the last checkpoint: {error}"),
-                other => other?,
+        if ended && let Err(error) = self.record_all(said == Wish::Stop, run) {
+            if said != Wish::Stop {
+                return Err(error);
             }
+            // It is there still, and is brought when the run is resumed.
+            tracing::warn!("the last checkpoint: {error}");
+            return Err(Error::cancelled());
         }
         match (ended, said) {
             (true, Wish::Stop) if self.step < self.updates() => Err(Error::cancelled()),
@@ -267,6 +274,11 @@ impl<'a> Torchrun<'a> {
         Error::new(format!("torchrun ended before its last update{how}{reason}"))
             .hint(format!("{next}{whole}"))
     }
+}
+
+/// Whether it is what was held out after that update.
+fn is_measured(told: &Told, of: u64) -> bool {
+    matches!(told, Told::Measured(measured) if measured.step == of)
 }
 
 /// The last line that names an error, of a process and not of torchrun about it; else the last line.
@@ -304,6 +316,20 @@ fn killed(text: &str) -> Option<String> {
 
 impl Engine for Torchrun<'_> {
     fn train(&mut self, from: u64, source: &mut dyn Source, run: &mut dyn Wrapper) -> Result<()> {
+        let cancel = run.cancel();
+        // Whatever fails of a run that is to end: it is ended, and can be resumed.
+        self.work(from, source, run)
+            .map_err(|error| if cancel.is_cancelled() { Error::cancelled() } else { error })
+    }
+
+    /// Nothing: torchrun saves by itself when it is told to stop; what it has not saved is gone with it.
+    fn save(&self, _: u64, _: &mut dyn Wrapper) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Torchrun<'_> {
+    fn work(&mut self, from: u64, source: &mut dyn Source, run: &mut dyn Wrapper) -> Result<()> {
         self.settle(run)?;
         run.doing("writing rows");
         let folder = self.place.folder.clone();
@@ -315,7 +341,8 @@ impl Engine for Torchrun<'_> {
         }
         self.record_all(false, run)?;
         let from = self.step;
-        if from >= self.updates() {
+        let measured = !job.holds_out() || self.told().iter().any(|told| is_measured(told, from));
+        if from >= self.updates() && measured {
             self.place.clear();
             return Ok(());
         }
@@ -337,11 +364,6 @@ impl Engine for Torchrun<'_> {
         self.listen(&mut process, run)?;
         // What it was made of is in the run's checkpoints now.
         self.place.clear();
-        Ok(())
-    }
-
-    /// Nothing: torchrun saves by itself when it is told to stop; what it has not saved is gone with it.
-    fn save(&self, _: u64, _: &mut dyn Wrapper) -> Result<()> {
         Ok(())
     }
 }

@@ -103,6 +103,11 @@ impl<'a> Job<'a> {
         Ok(Self { folder, passes, accumulation, adapter, held })
     }
 
+    /// Whether anything is held out.
+    pub fn holds_out(&self) -> bool {
+        self.held
+    }
+
     /// Says from which update it goes on.
     pub fn goes_on(&self, from: u64) -> Result<()> {
         let mut job = self.passes.job(self.accumulation, from);

@@ -6,7 +6,9 @@ use std::process::{Command, Stdio};
 
 use super::Settings;
 use super::job::{HELD, LOG, MODEL, OUT, ROWS, SHAPE, TOLD, checkpoint};
+use crate::env::foreign::in_own_group;
 use crate::error::{Error, Result};
+use crate::paths;
 use crate::text::quoted;
 
 /// Where a job is done.
@@ -33,7 +35,7 @@ impl Place {
     /// The command of the shell that does the job: what it writes to standard error stands in a file here.
     pub fn command(&self, threads: usize) -> String {
         let run = format!(
-            "OMP_NUM_THREADS={threads} SHAPES_PARALLELISM=false HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1 exec {} -m \
+            "OMP_NUM_THREADS={threads} TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1 exec {} -m \
              torch.distributed.run --standalone --nproc_per_node {} train.py job.json",
             at_home(&self.of.python),
             self.of.processes
@@ -42,9 +44,9 @@ impl Place {
         match &self.of.host {
             None => format!("cd {folder} && {run} 2>>{LOG}"),
             Some(host) => {
-                let there = format!("cd {} && {run}", quoted(&self.there()));
+                let there = by_sh(&format!("cd {} && {run}", quoted(&self.there())));
                 let (host, there) = (quoted(host), quoted(&there));
-                format!("cd {folder} && exec ssh {} {host} {there} 2>>{LOG}", SSH.join(" "))
+                format!("cd {folder} && exec ssh {} -- {host} {there} 2>>{LOG}", SSH.join(" "))
             }
         }
     }
@@ -59,6 +61,7 @@ impl Place {
             without.extend([MODEL, "adapter", ROWS, HELD, SHAPE]);
         }
         let mut pack = Command::new("tar");
+        in_own_group(&mut pack);
         pack.arg("cf").arg("-").arg("-C").arg(&self.folder);
         pack.args(without.iter().map(|name| format!("--exclude=./{name}"))).arg(".");
         let line = format!("mkdir -p {there} && tar xf - -C {there} && touch {there}/{SENT}");
@@ -71,17 +74,20 @@ impl Place {
         if self.of.host.is_none() || !self.has(&[PathBuf::from(TOLD)])? {
             return Ok(());
         }
-        self.fetch(TOLD)
+        self.fetch(TOLD, Path::new(TOLD))
     }
 
     /// Brings what was learnt of a checkpoint back from another machine: its optimiser stays there. Those before it
     /// are not needed there any more: this one is gone on from.
     pub fn bring(&self, step: u64) -> Result<()> {
-        let names =
-            ["config.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"];
-        let folder = checkpoint(step).display().to_string();
-        let all: Vec<String> = names.iter().map(|name| format!("{folder}/{name}")).collect();
-        self.fetch(&format!("$(ls {} 2>/dev/null)", all.join(" ")))?;
+        let part = checkpoint(step);
+        let all =
+            ["config.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"]
+                .map(|name| format!("{}/{name}", part.display()));
+        // A pattern that nothing matches stands for itself.
+        let there =
+            format!("$(for one in {}; do test -e \"$one\" && echo \"$one\"; done)", all.join(" "));
+        self.fetch(&there, &part)?;
         let line = format!(
             "cd {} && for one in {OUT}/checkpoint-*; do test \"${{one##*-}}\" -lt {step} && rm -rf \"$one\"; done; true",
             quoted(&self.there())
@@ -91,14 +97,24 @@ impl Place {
         Ok(())
     }
 
-    /// Brings files back that a shell there names.
-    fn fetch(&self, names: &str) -> Result<()> {
+    /// Brings files back that a shell there names, and puts the part that they are of in place once it is whole: one
+    /// that was left on its way may be coming still.
+    fn fetch(&self, names: &str, part: &Path) -> Result<()> {
         let host = self.of.host.as_deref().unwrap_or_default();
+        let io = |e: std::io::Error| Error::io("bringing a part of a run to", &self.folder, &e);
+        let coming = paths::temporary().tempdir_in(&self.folder).map_err(io)?;
         let pack = self.there_is(&format!("cd {} && tar cf - {names}", quoted(&self.there())));
         let mut unpack = Command::new("tar");
-        unpack.arg("xf").arg("-").arg("-C").arg(&self.folder);
+        unpack.arg("xf").arg("-").arg("-C").arg(coming.path());
+        in_own_group(&mut unpack);
         piped(pack, unpack)
-            .map_err(|error| error.at(format!("bringing what was learnt from {host}")))
+            .map_err(|error| error.at(format!("bringing a part of the run from {host}")))?;
+        let to = self.folder.join(part);
+        if to.is_dir() {
+            std::fs::remove_dir_all(&to).map_err(io)?;
+        }
+        to.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(io)?;
+        std::fs::rename(coming.path().join(part), &to).map_err(io)
     }
 
     /// Whether an earlier start of the job has ended: it may be writing its last checkpoint still.
@@ -183,8 +199,14 @@ pub(super) fn at(of: &Settings, line: &str) -> Command {
         return here;
     };
     let mut ssh = Command::new("ssh");
-    ssh.args(SSH).arg(host).arg(line);
+    ssh.args(SSH).args(["--", host, &by_sh(line)]);
+    in_own_group(&mut ssh);
     ssh
+}
+
+/// A line for whatever shell a person has there (zsh and fish read some of it in their own way).
+fn by_sh(line: &str) -> String {
+    format!("exec sh -c {}", quoted(line))
 }
 
 /// A program's path for a shell, which knows where home is.

@@ -68,10 +68,8 @@ fn torchrun(sheet: &Sheet) -> Result<Option<Settings>> {
     let named =
         |name: &str, none: &str| Some(sheet.value(name).to_string()).filter(|value| value != none);
     let usual = Settings::new(needed(sheet, "processes")?, named("ssh", HERE));
-    // What this machine calls its own says nothing of another.
-    let own = Settings::new(1, None).python;
     Ok(Some(Settings {
-        python: named("python", &own).unwrap_or_else(|| usual.python.clone()),
+        python: sheet.value("python").to_string(),
         weights: named("weights", SENT),
         trainer: match sheet.value("trainer") {
             "none" => serde_json::Map::new(),
@@ -296,6 +294,15 @@ pub fn fill(sheet: &mut Sheet, plan: &Plan, start: &str) {
     }
     for (name, value) in values {
         sheet.set(name, value);
+    }
+}
+
+/// Another machine was named, or this one again: what this one calls its Python says nothing of another.
+pub fn moved(sheet: &mut Sheet) {
+    let host = Some(sheet.value("ssh").to_string()).filter(|host| host != HERE);
+    let usual = [Settings::new(1, None).python, Settings::new(1, Some(String::new())).python];
+    if usual.iter().any(|python| python == sheet.value("python")) {
+        sheet.set("python", usual[usize::from(host.is_some())].as_str());
     }
 }
 

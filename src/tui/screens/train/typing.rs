@@ -6,7 +6,7 @@ use tui_input::backend::crossterm::EventHandler;
 
 use super::State;
 use super::fields::{self, AUTO};
-use super::filled::{fill, plan};
+use super::filled::{fill, moved, plan};
 use crate::selection::ALL;
 use crate::store::RunRow;
 use crate::train::{Forecast, Objective, Plan, built_in, command, usual_split, usual_start};
@@ -243,6 +243,7 @@ impl State {
                 form.sheet.set("expert", AUTO);
             }
             "split" => form.sheet.set("expert", AUTO),
+            "ssh" => moved(&mut form.sheet),
             _ => {}
         }
         // Another number of updates only scales the cost; anything else is worked out anew.
