@@ -4,6 +4,7 @@
 //! [`template::Template`] writes reflections with no model at all.
 
 pub mod alternatives;
+mod dealt;
 pub mod endpoint;
 mod hub;
 mod local;

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
+use super::RemoteAgent;
 use super::answers::{action_in, thought_in};
-use super::{RemoteAgent, drawn};
+use crate::agent::dealt::drawn;
 use crate::agent::endpoint::{self, ChatReply, ChatRequest, Draw, Finish};
 use crate::agent::prompt::chat::Question;
 use crate::agent::{Ask, Completion, Flow};
@@ -16,14 +17,13 @@ use crate::model::sampler::Sampling;
 const ACTION: u32 = 384;
 const THOUGHT: u32 = 512;
 
-/// What was written of each choice.
-pub(super) fn written(reply: &ChatReply, read: fn(&str) -> String) -> Vec<Completion> {
-    let one = |choice: &endpoint::Choice| Completion {
+/// What was written of a choice.
+pub(super) fn written(choice: &endpoint::Choice, read: fn(&str) -> String) -> Completion {
+    Completion {
         text: read(&choice.text),
         ended: choice.finished == Finish::Stop,
         ..Completion::default()
-    };
-    reply.choices.iter().map(one).collect()
+    }
 }
 
 /// How a kind of answer is asked for and read.
@@ -69,7 +69,7 @@ impl Flow for Flowing<'_> {
         let found = self.under_way.answers(cancel).map_err(|error| self.agent.named(error))?;
         let read = |(number, reply): (usize, ChatReply)| {
             let way = if self.thinking.remove(&number) { TO_THINK } else { TO_ACT };
-            let first = written(&reply, way.read).into_iter().next();
+            let first = reply.choices.first().map(|choice| written(choice, way.read));
             (number, first.unwrap_or_default())
         };
         let found = found.into_iter().map(read).collect();

@@ -7,6 +7,7 @@ mod reflecting;
 
 use self::flowing::{Flowing, TO_ACT, TO_THINK, Way, written};
 pub use self::reflecting::Profile as ReflectingProfile;
+use super::dealt::{dealt, drawn, drawn_by, foreseen};
 use super::endpoint::{
     self, ChatReply, ChatRequest, Draw, Endpoint, Estimate, Finish, Found, Profile, Spent, UNSAID,
     whole,
@@ -104,28 +105,11 @@ impl RemoteAgent {
         let wanted: Vec<usize> = asks.iter().map(|(_, seeds)| seeds.len()).collect();
         let requests = asks.into_iter().filter(|(_, seeds)| !seeds.is_empty());
         let requests = requests.map(|(messages, seeds)| {
-            // The likeliest words are the same whatever the seed.
-            let n = if how.temperature > 0.0 { seeds.len() } else { 1 };
-            let seed = seeds.first().copied();
             let stop = vec![stop.to_string()];
-            let draw = Draw { seed, n, stop, ..drawn(how, max_tokens) };
-            ChatRequest { messages, draw }
+            ChatRequest { messages, draw: Draw { stop, ..drawn_by(seeds, how, max_tokens) } }
         });
         let replies = self.chat(requests.collect(), cancel, &mut |_, _, _| {})?;
-        let mut replies = replies.into_iter();
-        let mut found = Vec::with_capacity(wanted.len());
-        for wanted in wanted {
-            let Some(reply) = (wanted > 0).then(|| replies.next()).flatten() else {
-                found.push(Vec::new());
-                continue;
-            };
-            let mut written = written(&reply, read);
-            if let (Some(first), false) = (written.first().cloned(), how.temperature > 0.0) {
-                written = vec![first; wanted];
-            }
-            found.push(written);
-        }
-        Ok(found)
+        Ok(dealt(&wanted, replies, how, |choice| written(choice, read)))
     }
 
     /// The scores of the actions as whole answers; none where the server does not say what it gives
@@ -171,11 +155,6 @@ impl RemoteAgent {
 /// A model's name without the folder that it lies in.
 pub(super) fn short(model: &str) -> &str {
     model.rsplit('/').next().unwrap_or_default()
-}
-
-/// How an answer is drawn.
-fn drawn(how: Sampling, max_tokens: u32) -> Draw {
-    Draw { max_tokens, temperature: how.temperature, top_p: how.top_p, ..Draw::default() }
 }
 
 impl Agent for RemoteAgent {
@@ -257,29 +236,14 @@ impl Agent for RemoteAgent {
         cancel: &Cancel,
         each: Each<'_>,
     ) -> Result<Vec<Vec<String>>> {
-        let mut places = Vec::new();
-        let mut requests = Vec::new();
-        for (a, ask) in asks.iter().enumerate() {
-            for (i, action) in ask.actions.iter().enumerate() {
-                places.push((a, i));
-                let messages = self.asked(ask.state, Question::Predict(action));
-                let draw = Draw { stream: true, ..drawn(Sampling::GREEDY, PREDICTION) };
-                requests.push(ChatRequest { messages, draw });
-            }
-        }
-        let mut partial = vec![String::new(); requests.len()];
-        let replies = self.chat(requests, cancel, &mut |request, _, more| {
-            partial[request].push_str(more);
-            let (ask, action) = places[request];
-            each(ask, action, partial[request].trim());
-        })?;
-        let mut found: Vec<Vec<String>> =
-            asks.iter().map(|ask| vec![String::new(); ask.actions.len()]).collect();
-        for ((ask, action), reply) in places.into_iter().zip(replies) {
-            let text = reply.choices.first().map(|choice| choice.text.trim().to_string());
-            found[ask][action] = text.unwrap_or_default();
-        }
-        Ok(found)
+        let request = |ask: usize, action: &str| {
+            let messages = self.asked(asks[ask].state, Question::Predict(action));
+            let draw = Draw { stream: true, ..drawn(Sampling::GREEDY, PREDICTION) };
+            Ok(ChatRequest { messages, draw })
+        };
+        let read = |text: &str| text.trim().to_string();
+        let send = |requests, each: endpoint::Each<'_>| self.chat(requests, cancel, each);
+        foreseen(asks, request, read, send, each)
     }
 
     fn flow(&self) -> Option<Box<dyn Flow + '_>> {

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{ServedAgent, drawn};
+use super::ServedAgent;
+use crate::agent::dealt::drawn;
 use crate::agent::endpoint::{self, CompletionRequest, Draw, Prompt};
 use crate::agent::prompt::{PROPOSAL, REFLECTION};
 use crate::agent::{Ask, Completion, Flow};

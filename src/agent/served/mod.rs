@@ -6,6 +6,7 @@ mod flowing;
 use std::sync::Arc;
 
 use self::flowing::Flowing;
+use super::dealt::{dealt, drawn, drawn_by, foreseen};
 use super::endpoint::{
     self, ChatReply, CompletionRequest, Draw, Endpoint, Finish, Found, Profile, Prompt, Spent,
     whole,
@@ -117,8 +118,9 @@ impl ServedAgent {
 
     /// Tokens that may be written after a prompt: a server refuses more than the model reads, where one here would
     /// stop.
-    fn room(&self, prompt: &[u32], limit: usize) -> usize {
-        limit.min(self.of.context.saturating_sub(prompt.len())).max(1)
+    fn room(&self, prompt: &[u32], limit: usize) -> u32 {
+        let room = limit.min(self.of.context.saturating_sub(prompt.len())).max(1);
+        u32::try_from(room).unwrap_or(u32::MAX)
     }
 
     /// Texts that go on from tokens, all together.
@@ -147,24 +149,12 @@ impl ServedAgent {
         let mut requests = Vec::new();
         for ask in asks.iter().filter(|ask| !ask.seeds.is_empty()) {
             let prompt = self.asked(ask.state, ask.thought, opening)?;
-            // The likeliest words are the same whatever the seed.
-            let n = if how.temperature > 0.0 { ask.seeds.len() } else { 1 };
-            let limit = self.room(&prompt, limit);
-            let draw = Draw { seed: ask.seeds.first().copied(), n, ..drawn(how, limit) };
+            let draw = drawn_by(ask.seeds, how, self.room(&prompt, limit));
             requests.push(CompletionRequest { prompt: Prompt::Tokens(prompt), draw });
         }
-        let mut replies = self.go_on(requests, cancel, &mut |_, _, _| {})?.into_iter();
-        let each = asks.iter().map(|ask| {
-            let reply = if ask.seeds.is_empty() { None } else { replies.next() };
-            let choices = reply.map(|reply| reply.choices).unwrap_or_default();
-            let mut written: Vec<Completion> =
-                choices.iter().map(|choice| self.written(choice)).collect();
-            if let (Some(first), false) = (written.first().cloned(), how.temperature > 0.0) {
-                written = vec![first; ask.seeds.len()];
-            }
-            written
-        });
-        Ok(each.collect())
+        let wanted: Vec<usize> = asks.iter().map(|ask| ask.seeds.len()).collect();
+        let replies = self.go_on(requests, cancel, &mut |_, _, _| {})?;
+        Ok(dealt(&wanted, replies, how, |choice| self.written(choice)))
     }
 
     /// What was written of a choice, without what ended it.
@@ -186,12 +176,6 @@ impl ServedAgent {
         let cut = marks.filter(|mark| !mark.trim().is_empty()).filter_map(|mark| text.find(&mark));
         cut.min().map_or(text, |at| &text[..at])
     }
-}
-
-/// How an answer is drawn.
-fn drawn(how: Sampling, limit: usize) -> Draw {
-    let max_tokens = u32::try_from(limit).unwrap_or(u32::MAX);
-    Draw { max_tokens, temperature: how.temperature, top_p: how.top_p, ..Draw::default() }
 }
 
 impl Agent for ServedAgent {
@@ -265,30 +249,17 @@ impl Agent for ServedAgent {
         each: Each<'_>,
     ) -> Result<Vec<Vec<String>>> {
         let framing = self.framing()?;
-        let (mut places, mut requests) = (Vec::new(), Vec::new());
-        for (a, ask) in asks.iter().enumerate() {
-            let state = self.asked(ask.state, None, &[])?;
-            for (i, action) in ask.actions.iter().enumerate() {
-                places.push((a, i));
-                let prompt = [state.clone(), framing.acted(action)?, framing.observe()].concat();
-                let limit = self.room(&prompt, PREDICTION);
-                let draw = Draw { stream: true, ..drawn(Sampling::GREEDY, limit) };
-                requests.push(CompletionRequest { prompt: Prompt::Tokens(prompt), draw });
-            }
-        }
-        let mut partial = vec![String::new(); requests.len()];
-        let replies = self.go_on(requests, cancel, &mut |request, _, more| {
-            partial[request].push_str(more);
-            let (ask, action) = places[request];
-            each(ask, action, self.text(&partial[request]).trim());
-        })?;
-        let mut found: Vec<Vec<String>> =
-            asks.iter().map(|ask| vec![String::new(); ask.actions.len()]).collect();
-        for ((ask, action), reply) in places.into_iter().zip(replies) {
-            let first = reply.choices.first().map(|choice| self.written(choice).text);
-            found[ask][action] = first.unwrap_or_default();
-        }
-        Ok(found)
+        let states = asks.iter().map(|ask| self.asked(ask.state, None, &[]));
+        let states = states.collect::<Result<Vec<_>>>()?;
+        let request = |ask: usize, action: &str| {
+            let prompt = [states[ask].clone(), framing.acted(action)?, framing.observe()].concat();
+            let limit = self.room(&prompt, PREDICTION);
+            let draw = Draw { stream: true, ..drawn(Sampling::GREEDY, limit) };
+            Ok(CompletionRequest { prompt: Prompt::Tokens(prompt), draw })
+        };
+        let read = |text: &str| self.text(text).trim().to_string();
+        let send = |requests, each: endpoint::Each<'_>| self.go_on(requests, cancel, each);
+        foreseen(asks, request, read, send, each)
     }
 
     fn flow(&self) -> Option<Box<dyn Flow + '_>> {
