@@ -388,11 +388,13 @@ fn a_reward_of_agent_lightning_arrives_as_it_is_emitted() {
 fn what_an_agent_did_and_what_it_was_worth_is_learnt_from_by_ratios() {
     let dir = tempfile::tempdir().unwrap();
     let gateway = Running::start(dir.path(), &["--mind", "novice"]);
-    let mut worth = Vec::new();
+    let (mut worth, mut texts) = (Vec::new(), Vec::new());
     for n in 0..8 {
         let mut asked = game();
         // One is drawn otherwise than it would be trained: it is left out.
         asked["temperature"] = json!(if n == 7 { 0.4 } else { 1.0 });
+        // By chance all could say the same, of which nothing is learnt: these seeds do not.
+        asked["seed"] = json!(n);
         let path = format!("/s/ep{n}/v1/chat/completions");
         let (status, said) = gateway.post(&path, "fk-t.player", &asked);
         assert_eq!(status, 200, "{said}");
@@ -402,10 +404,12 @@ fn what_an_agent_did_and_what_it_was_worth_is_learnt_from_by_ratios() {
         }
         let reward = f64::from(u8::from(n % 2 == 0));
         worth.push(reward);
+        texts.push(said["choices"][0]["message"]["tool_calls"][0]["function"].clone());
         let told = json!({"reward": reward});
         assert_eq!(gateway.post(&format!("/s/ep{n}/v1/reward"), "fk-t", &told).0, 200);
     }
     drop(gateway);
+    assert!(texts[..6].iter().any(|text| *text != texts[0]), "nothing to learn from: {texts:?}");
     let order = ["train", "--objective", "rl", "--captured", "player", "--from", "novice"];
     let how = ["--steps", "2", "--workers", "1", "--rate", "1e-3"];
     let said = run(dir.path(), &[&order[..], &how, &["--json"]].concat());
