@@ -233,6 +233,7 @@ fn trajectories_of_other_tools_are_taken_in_whole_or_not_at_all() {
     for (name, trajectories, steps) in [
         ("atif_v1.7_ours_validated.json", 1, 1),
         ("inspect_log_v2_abridged.json", 1, 1),
+        ("otel_genai_span.json", 1, 1),
         ("llamafactory_messages.jsonl", 1, 1),
         ("trl_messages.jsonl", 1, 1),
         ("trl_prompt_completion.jsonl", 1, 1),

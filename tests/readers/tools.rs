@@ -56,6 +56,34 @@ fn tools_that_look_at_trajectories_and_curves_read_them() {
     }
 }
 
+#[test]
+fn what_opentelemetry_traced_comes_in() {
+    let Some(python) = python("FORETASTE_PYTHON", "opentelemetry.util.genai.handler") else {
+        return;
+    };
+    let out = tempfile::tempdir().unwrap();
+    let spans = &read_by(&python, "traced.py", out.path())["spans"];
+    assert_eq!(*spans, 5, "two calls, their tools, and the agent");
+    for name in ["spans.jsonl", "otlp.jsonl"] {
+        let dir = tempfile::tempdir().unwrap();
+        let file = out.path().join(name).display().to_string();
+        let taken = said(dir.path(), &["data", "import", &file]);
+        assert_eq!(
+            (&taken[0]["trajectories"], &taken[0]["steps"]),
+            (&json!(1), &json!(2)),
+            "{name}"
+        );
+        let episode = &said(dir.path(), &["data", "show", "1"])[0];
+        let steps = episode["trajectory"]["steps"].as_array().unwrap();
+        let done: Vec<_> =
+            steps.iter().map(|step| (&step["action"], &step["observation"])).collect();
+        let [go, take] = ["go to desk 1", "take mug 1"].map(Value::from);
+        assert_eq!(done, [(&go, &json!("You see a mug 1.")), (&take, &json!(""))], "{name}");
+        assert_eq!(episode["trajectory"]["task"], "look at a mug.", "{name}");
+        assert!(episode.to_string().contains("Look there first."), "{name}");
+    }
+}
+
 fn lines(file: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(file).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

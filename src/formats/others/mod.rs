@@ -8,6 +8,7 @@ mod episode;
 mod events;
 mod logs;
 mod sdk;
+mod spans;
 mod turns;
 
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ const UNPACKED: u64 = 4 * LARGEST;
 
 /// The shapes that are read, for people.
 pub const SHAPES: &str = "ATIF 1.7 and 1.8, chat messages, prompt and completion, ShareGPT (AgentGym), ETO, SWE-agent, OpenHands \
-                          events or the folder of a conversation, Inspect logs";
+                          events or the folder of a conversation, Inspect logs, spans of OpenTelemetry";
 
 /// Whether a line is one of this program's own.
 pub(super) fn is_own(item: &Value) -> bool {
@@ -181,18 +182,26 @@ pub fn read(path: &Path, suite: Option<&str>) -> Result<Vec<Record>> {
             .hint("what was played elsewhere is no game of it: give it another name"));
     }
     let mut records = Vec::new();
-    for (place, item) in items(path)? {
-        budget::cancel().check()?;
-        let found = episodes(&item).map_err(|error| error.at(place.clone()))?;
-        for (episode, source) in found {
-            if episode.steps.is_empty() {
-                let what = "nothing is done in it that could be learnt from";
-                return Err(Error::new(what).at(place));
-            }
-            let record = episode.record(suite, &source.to_string())?;
-            record.check().map_err(|error| error.at(place.clone()))?;
-            records.push(record);
+    let mut take = |place: &str, episode: Episode, source: Value| {
+        if episode.steps.is_empty() {
+            return Err(Error::new("nothing is done in it that could be learnt from").at(place));
         }
+        let record = episode.record(suite, &source.to_string())?;
+        record.check().map_err(|error| error.at(place))?;
+        records.push(record);
+        Ok(())
+    };
+    // Spans are episodes together; every other item by itself.
+    let (traced, others): (Vec<Item>, Vec<Item>) =
+        items(path)?.into_iter().partition(|(_, item)| spans::is_one(item));
+    for (place, item) in others {
+        budget::cancel().check()?;
+        for (episode, source) in episodes(&item).map_err(|error| error.at(place.clone()))? {
+            take(&place, episode, source)?;
+        }
+    }
+    for (place, episode, source) in spans::read(traced)? {
+        take(&place, episode, source)?;
     }
     if records.is_empty() {
         return Err(Error::new(format!("{}: nothing in it", path.display())));

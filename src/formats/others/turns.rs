@@ -106,7 +106,9 @@ impl<'a> Turn<'a> {
         let before = before.trim();
         let before = before.strip_suffix(THINK.1).unwrap_or(before);
         let before = before.trim_start_matches("Thought:").trim();
-        let thought = [thought, before].into_iter().filter(|text| !text.is_empty());
+        let apart = REASONING.iter().find_map(|field| self.message[*field].as_str());
+        let apart = apart.unwrap_or_default().trim();
+        let thought = [apart, thought, before].into_iter().filter(|text| !text.is_empty());
         let thought = thought.collect::<Vec<_>>().join("\n");
         Ok(((!thought.is_empty()).then_some(thought), action))
     }
@@ -117,6 +119,9 @@ const LEARNT: [&str; 4] = ["loss", "weight", "training", "train"];
 
 /// Those that say it of parts of one (axolotl's).
 const IN_PART: [&str; 2] = ["training_detail", "train_detail"];
+
+/// Fields of an answer in which some servers say what was thought.
+const REASONING: [&str; 2] = ["reasoning_content", "reasoning"];
 
 /// What stands around a thought and an action in this program's exports and the authors' layout.
 const THINK: (&str, &str) = ("<think>", "</think>");
