@@ -69,7 +69,7 @@ pub struct Progress {
     pub done: u64,
     /// Units planned; 0 when unknown.
     pub total: u64,
-    /// Units a second so far.
+    /// Units a second so far; 0 until that is known.
     pub rate: f64,
     /// Seconds left at that rate, once a rate is known.
     pub left_s: Option<f64>,
@@ -88,9 +88,14 @@ impl Progress {
     /// The whole of it as a line.
     pub fn line(&self) -> String {
         let left = self.left_s.map_or(String::new(), |s| format!(" · {} left", seconds(s)));
-        format!("{} {} · {:.1}/s{left}", self.doing, self.far(), self.rate)
+        let known = self.rate > 0.0;
+        let rate = if known { format!(" · {:.1}/s", self.rate) } else { String::new() };
+        format!("{} {}{rate}{left}", self.doing, self.far())
     }
 }
+
+/// Seconds of work before which nothing can be said of its rate.
+const TELLING: f64 = 0.1;
 
 /// Measures a job's rate from its start.
 #[derive(Debug)]
@@ -115,8 +120,8 @@ impl Meter {
     /// The same where units are not alike: `work` says what so many of them take together, in any measure.
     pub fn weighed(&self, done: u64, work: impl Fn(u64) -> f64) -> Progress {
         let seconds = self.started.elapsed().as_secs_f64();
-        let rate =
-            if seconds > 0.0 { done.saturating_sub(self.first) as f64 / seconds } else { 0.0 };
+        let made = done.saturating_sub(self.first) as f64;
+        let rate = if seconds >= TELLING { made / seconds } else { 0.0 };
         let left = (work(self.total) - work(done)) / (work(done) - work(self.first)) * seconds;
         let left_s = (rate > 0.0 && self.total >= done).then_some(left);
         Progress { doing: self.doing.clone(), done, total: self.total, rate, left_s }

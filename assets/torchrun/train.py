@@ -19,6 +19,7 @@ import threading
 import time
 
 TOLD = "@foretaste "
+LEAVE = "leave"
 KINDS = 4  # action, observation, reflection, conclusion
 
 
@@ -93,19 +94,28 @@ def say(text):
 
 
 class Wishes:
-    """What is wished for on standard input of the first process: 0 go on, 1 pause, 2 stop."""
+    """What is wished for on standard input of the first process: 0 go on, 1 pause, 2 stop. Who comes after one whose
+    line is dead asks it to stop by a file."""
 
     def __init__(self):
         self.now = 0
         if RANK == 0:
+            if os.path.exists(LEAVE):
+                os.remove(LEAVE)  # it was said to the one before
             threading.Thread(target=self.listen, daemon=True).start()
+            threading.Thread(target=self.watch, daemon=True).start()
+
+    def watch(self):
+        while not os.path.exists(LEAVE):
+            time.sleep(0.5)
+        self.now = 2
 
     def listen(self):
         words = {"go": 0, "pause": 1, "stop": 2}
         for line in sys.stdin:
-            self.now = words.get(line.strip(), self.now)
             if self.now == 2:
                 return
+            self.now = words.get(line.strip(), self.now)
         self.now = 2
 
     def agreed(self, device):
@@ -115,6 +125,12 @@ class Wishes:
         wish = torch.tensor([self.now], device=device)
         dist.broadcast(wish, src=0)
         return int(wish.item())
+
+    def stops(self, device):
+        """Whether to stop; the same in all processes. Waits as long as a pause is wished for."""
+        while (wish := self.agreed(device)) == 1:
+            time.sleep(0.1)
+        return wish == 2
 
 
 class Rows(Dataset):
@@ -207,22 +223,31 @@ class Weighted(Trainer):
 
     def measure(self, held, each):
         """Nats by kind over what is held out, and how many targets of each there are; all processes' together. `each`
-        is told how many passes were made."""
+        is told how many passes were made, and says whether to break off: None then."""
         model, sums = self.model_wrapped, torch.zeros(2 * KINDS, dtype=torch.float64, device=self.args.device)
         was = model.training
         model.eval()
         with torch.no_grad(), self.compute_loss_context_manager():
-            for n in range(RANK, len(held), WORLD):
-                inputs = self._prepare_inputs(padded([held[n]]))
+            # As many passes in each process: where weights are spread over them, each has a part in every pass.
+            for done in range(-(-len(held) // WORLD)):
+                if each(done):
+                    model.train(was)
+                    return None
+                n = done * WORLD + RANK
+                item = held[n] if n < len(held) else {"rows": [], "normaliser": 1.0}
+                inputs = self._prepare_inputs(padded([item]))
                 out = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
                 nats, by_kind = costs(out.logits, inputs)
                 sums += torch.stack([nats[kind].sum() for kind in by_kind] + [kind.sum() for kind in by_kind])
-                each(n // WORLD + 1)
         model.train(was)
         if dist.is_initialized():
             dist.all_reduce(sums)
         sums = sums.tolist()
         return {"nats": sums[:KINDS], "counts": sums[KINDS:]}
+
+
+class Left(Exception):
+    """A stop before the first update: nothing is there to be saved."""
 
 
 class Told(TrainerCallback):
@@ -242,8 +267,8 @@ class Told(TrainerCallback):
     def on_train_begin(self, args, state, control, **kwargs):
         self.tell(event="begun", processes=WORLD, torch=torch.__version__)
         # Also what was saved and not measured any more.
-        if state.global_step not in self.measured():
-            self.measure(state.global_step)
+        if state.global_step not in self.measured() and not self.measure(state.global_step):
+            raise Left
 
     def measured(self):
         """The updates of which was told what is held out; the same in all processes."""
@@ -264,18 +289,24 @@ class Told(TrainerCallback):
         return steps
 
     def measure(self, step):
+        """Whether what is held out was measured, if anything is."""
         if not self.held:
-            return
+            return True
         passes, told = -(-len(self.held) // WORLD), time.time()
 
         def each(done):
             # It may take long, and who hears nothing may think that nothing is done.
             nonlocal told
-            if RANK == 0 and time.time() - told > 5:
+            if RANK == 0 and time.time() - told > 1:
                 told = time.time()
                 say(TOLD + json.dumps({"event": "measuring", "done": done, "passes": passes}))
+            return self.wishes.stops(self.trainer.args.device)
 
-        self.tell(event="measured", step=step, **self.trainer.measure(self.held, each))
+        # What is broken off is made up for when the run is resumed.
+        if (found := self.trainer.measure(self.held, each)) is None:
+            return False
+        self.tell(event="measured", step=step, **found)
+        return True
 
     def on_step_begin(self, args, state, control, optimizer=None, **kwargs):
         if state.global_step in self.job["resets"]:
@@ -303,9 +334,7 @@ class Told(TrainerCallback):
         }
         control.should_log = True
         control.should_save = state.global_step in self.job["saves"]
-        while (wish := self.wishes.agreed(args.device)) == 1:
-            time.sleep(0.1)
-        if wish == 2:
+        if self.wishes.stops(args.device):
             control.should_save = True
             control.should_training_stop = True
         return control
@@ -441,7 +470,10 @@ def main():
         # On CPUs transformers does as if it had not been asked.
         if args.get(name) and not getattr(trainer, f"is_{name}_enabled"):
             raise ValueError(f"{name} was asked for, and the trainer does not do it here (it needs GPUs)")
-    trainer.train(resume_from_checkpoint=job["resume"])
+    try:
+        trainer.train(resume_from_checkpoint=job["resume"])
+    except Left:
+        pass
     tell(job["metrics"], event="ended")
     if lock:
         lock.close()

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::common::{self, foretaste, json, run, soon};
-use crate::{collected, curve, is_at, losses, python, same};
+use crate::{collected, curve, is_at, losses, python, same, stored};
 
 /// What stands for ssh: the command that is sent is done in another folder, as on another machine.
 const SSH: &str = "#!/bin/sh
@@ -20,7 +20,12 @@ test \"$1\" = user@there || { echo \"ssh: no such host $1\" >&2; exit 255; }
 shift
 # What was begun there goes on when this ends, until it hears so.
 command -v setsid >/dev/null && of='setsid -w'
-cd \"$THERE\" && HOME=\"$THERE\" $of sh -c \"$*\"; exit $?
+cd \"$THERE\" && export HOME=\"$THERE\" || exit
+# A line that dies without a word: what was begun there waits to be told something.
+if test -n \"$DEAD\" && case \"$*\" in *distributed.run*) true ;; *) false ;; esac; then
+  mkfifo line && { sleep 300 >line & } && exec $of sh -c \"$*\" <line
+fi
+$of sh -c \"$*\"; exit $?
 ";
 
 /// Where the tests' model lies there.
@@ -32,6 +37,8 @@ struct Machine {
     python: String,
     there: tempfile::TempDir,
     bin: tempfile::TempDir,
+    /// Whether what is begun there does not hear when it is heard no more.
+    dies: bool,
 }
 
 impl Machine {
@@ -41,18 +48,21 @@ impl Machine {
         let (there, bin) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         if let Ok(host) = std::env::var("FORETASTE_SSH_HOST") {
             let python = std::env::var("FORETASTE_SSH_PYTHON").unwrap_or("python3".into());
-            return Some(Self { host, python, there, bin });
+            return Some(Self { host, python, there, bin, dies: false });
         }
         let ssh = bin.path().join("ssh");
         std::fs::write(&ssh, SSH).unwrap();
         std::fs::set_permissions(&ssh, std::fs::Permissions::from_mode(0o755)).unwrap();
-        Some(Self { host: "user@there".into(), python, there, bin })
+        Some(Self { host: "user@there".into(), python, there, bin, dies: false })
     }
 
     /// A command that finds the ssh by which that machine is reached.
     fn finding(&self, mut command: Command) -> Command {
         let path = format!("{}:{}", self.bin.path().display(), std::env::var("PATH").unwrap());
         command.env("PATH", path).env("THERE", self.there.path());
+        if self.dies {
+            command.env("DEAD", "1");
+        }
         command
     }
 
@@ -163,7 +173,10 @@ impl Lying {
 
     /// One that has come so far is killed here.
     fn killed(&self, run: &str, step: u64) {
-        let mut run_of = self.begin(&self.weights, &LONG);
+        self.killed_of(self.begin(&self.weights, &LONG), run, step);
+    }
+
+    fn killed_of(&self, mut run_of: Child, run: &str, step: u64) {
         let here = || is_at(self.dir.path(), run, step);
         assert!(soon(Duration::from_secs(120), here), "no update");
         run_of.kill().unwrap();
@@ -250,6 +263,29 @@ fn a_run_beside_it_goes_on_from_what_was_saved_there_and_leaves_nothing() {
     let deleted = lying.machine.reached(data, &["data", "delete", "--run", "3"]).output().unwrap();
     assert!(deleted.status.success(), "{}", String::from_utf8_lossy(&deleted.stderr));
     assert_eq!(lying.machine.left(), "0", "something stays there");
+}
+
+#[test]
+fn one_whose_line_is_dead_is_asked_to_leave_by_who_comes_next() {
+    let Some(mut lying) = Lying::new() else { return };
+    if std::env::var("FORETASTE_SSH_HOST").is_ok() {
+        common::unchecked("a line that dies without a word, over a real ssh");
+        return;
+    }
+    lying.machine.dies = true;
+    let data = lying.dir.path();
+    // It would take hours.
+    let endless = ["--steps", "100000", "--save-every", "100000", "--lora", "4"];
+    lying.killed_of(lying.begin(&lying.weights, &endless), "1", 5);
+    lying.machine.dies = false;
+    let known = *stored(data, "1").keys().last().unwrap();
+    let mut resumed = lying.machine.reached(data, &["train", "--resume", "1"]);
+    let mut resumed = resumed.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    assert!(soon(Duration::from_secs(90), || is_at(data, "1", known + 20)), "it is waited for");
+    let stop = ["-TERM", &resumed.id().to_string()];
+    assert!(Command::new("kill").args(stop).status().unwrap().success());
+    resumed.wait().unwrap();
+    _ = Command::new("pkill").args(["-f", "sleep 300"]).status();
 }
 
 #[test]

@@ -191,6 +191,34 @@ fn whatever_is_killed_a_run_of_torchrun_goes_on_to_the_same_losses() {
     same(&whole, &stored(data, "2"), 1e-5);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_stop_is_heard_while_what_is_held_out_is_measured() {
+    let Some(python) = python() else { return };
+    let dir = collected("300");
+    let data = dir.path();
+    let order = ["train", "--objective", "imitation", "--from", "novice", "--batch", "2"];
+    // Passes of one row each.
+    let how = ["--steps", "2", "--held-out", "0.5", "--budget", "1", "--lora", "2"];
+    let there = ["--engine", "torchrun", "--python", &python];
+    let mut run_of = foretaste(data, &[&order[..], &how, &there].concat());
+    let mut run_of = run_of.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // What is held out is measured first.
+    let has_begun = || {
+        let jobs = std::fs::read_dir(data.join("torchrun")).into_iter().flatten().flatten();
+        let told = |job: std::fs::DirEntry| std::fs::read_to_string(job.path().join("told.jsonl"));
+        jobs.filter_map(|job| told(job).ok()).any(|told| told.contains("begun"))
+    };
+    assert!(soon(Duration::from_secs(120), has_begun));
+    let pid = run_of.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    run_of.wait().unwrap();
+    assert!(curve(data, "1", "valid_action").is_empty(), "it was measured to the end");
+    json(data, &["train", "--resume", "1"]);
+    let measured = curve(data, "1", "valid_action");
+    assert_eq!(measured.keys().copied().collect::<Vec<_>>(), [0, 2]);
+}
+
 #[test]
 fn what_torchrun_cannot_do_is_refused_by_name() {
     let dir = collected("12");

@@ -41,6 +41,9 @@ pub(in crate::train) struct Torchrun<'a> {
     /// The last update that is in the store, and how long it took.
     step: u64,
     took: Duration,
+    /// Whether anything is held out, and after which update that was measured last.
+    holds_out: bool,
+    measured: Option<u64>,
 }
 
 impl<'a> Torchrun<'a> {
@@ -59,11 +62,17 @@ impl<'a> Torchrun<'a> {
         let realised = Realised::read(store, run, step)?;
         let place = Place { of: of.clone(), folder, name };
         let (coming, took) = (Coming::to(&place), Duration::ZERO);
-        Ok(Self { plan, stages, place, coming, weights, realised, step, took })
+        let (holds_out, measured) = (false, None);
+        Ok(Self { plan, stages, place, coming, weights, realised, step, took, holds_out, measured })
     }
 
     fn updates(&self) -> u64 {
         self.stages.iter().map(|stage| stage.updates).sum()
+    }
+
+    /// Whether every update was made, and what came of the last one was measured.
+    fn is_done(&self) -> bool {
+        self.step >= self.updates() && (!self.holds_out || self.measured == Some(self.step))
     }
 
     /// How often the stage of an update has been through its trees then.
@@ -96,7 +105,10 @@ impl<'a> Torchrun<'a> {
             Told::Measuring { done, passes } => {
                 run.doing(&format!("measuring what is held out, pass {done} of {passes}"));
             }
-            Told::Measured(of) => run.measured(of.step, &of.metrics())?,
+            Told::Measured(of) => {
+                run.measured(of.step, &of.metrics())?;
+                self.measured = Some(of.step);
+            }
             Told::Saved { step } => self.coming.add(*step),
             Told::Ended => return Ok(true),
         }
@@ -177,6 +189,8 @@ impl<'a> Torchrun<'a> {
         while !self.place.is_quiet()? {
             run.doing("waiting for an earlier start to end");
             run.safe_point()?;
+            // One whose line is dead has not heard that nobody listens; one that is starting hears it later.
+            self.place.ask_to_leave()?;
             if begun.elapsed() > EARLIER {
                 return Err(Error::new("an earlier start of this run has not ended")
                     .hint(format!("end it ({}), then resume", self.place.named(Path::new("")))));
@@ -250,7 +264,7 @@ impl<'a> Torchrun<'a> {
             return Err(Error::cancelled());
         }
         match (ended, said) {
-            (true, Wish::Stop) if self.step < self.updates() => Err(Error::cancelled()),
+            (true, Wish::Stop) if !self.is_done() => Err(Error::cancelled()),
             (true, _) => Ok(()),
             (false, _) => Err(self.broken(&process.obituary())),
         }
@@ -336,13 +350,13 @@ impl Torchrun<'_> {
         let cancel = run.cancel();
         let whole = (self.plan, self.stages);
         let job = under(&cancel, || Job::prepare(&folder, whole, &self.weights, source))?;
+        self.holds_out = job.holds_out();
         for told in self.heard_nothing_of(from)? {
             self.take(&told, run)?;
         }
         self.record_all(false, run)?;
         let from = self.step;
-        let measured = !job.holds_out() || self.told().iter().any(|told| is_measured(told, from));
-        if from >= self.updates() && measured {
+        if self.is_done() {
             self.place.clear();
             return Ok(());
         }

@@ -32,6 +32,14 @@ impl Place {
         format!(".cache/foretaste/{}", self.name)
     }
 
+    /// The job's folder where it is done.
+    fn where_it_is(&self) -> String {
+        match &self.of.host {
+            Some(_) => self.there(),
+            None => self.folder.display().to_string(),
+        }
+    }
+
     /// The command of the shell that does the job: what it writes to standard error stands in a file here.
     pub fn command(&self, threads: usize) -> String {
         let run = format!(
@@ -121,19 +129,20 @@ impl Place {
     pub fn is_quiet(&self) -> Result<bool> {
         let look = "import fcntl\nfile = open('job.lock', 'a')\ntry: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)\n\
                     except OSError: print('busy')";
-        let folder = match &self.of.host {
-            Some(_) => self.there(),
-            None => self.folder.display().to_string(),
-        };
         let python = at_home(&self.of.python);
         let line = format!(
             "cd {} 2>/dev/null && test -e job.lock || exit 0; {python} -c {}",
-            quoted(&folder),
+            quoted(&self.where_it_is()),
             quoted(look)
         );
         let said = ended(at(&self.of, &line));
         said.map(|said| said.trim() != "busy")
             .map_err(|error| error.at("asking for an earlier start"))
+    }
+
+    /// Asks an earlier start of the job to save and end: whoever it was told by may not reach it any more.
+    pub fn ask_to_leave(&self) -> Result<()> {
+        ended(at(&self.of, &format!("touch {}/leave", quoted(&self.where_it_is())))).map(drop)
     }
 
     /// Removes the whole job; what cannot be removed stays.
