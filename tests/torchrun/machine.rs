@@ -21,9 +21,10 @@ shift
 # What was begun there goes on when this ends, until it hears so.
 command -v setsid >/dev/null && of='setsid -w'
 cd \"$THERE\" && export HOME=\"$THERE\" || exit
-# A line that dies without a word: what was begun there waits to be told something.
+# A line that dies without a word: what was begun there is neither told anything nor heard, and sees no end.
 if test -n \"$DEAD\" && case \"$*\" in *distributed.run*) true ;; *) false ;; esac; then
-  mkfifo line && { sleep 300 >line & } && exec $of sh -c \"$*\" <line
+  mkfifo line && { $of sleep 300 >line & } && $of sh -c \"$*\" <line | $of sh -c 'cat; cat >/dev/null'
+  exit
 fi
 $of sh -c \"$*\"; exit $?
 ";
