@@ -371,7 +371,7 @@ fn a_cancel_is_heard_in_a_slow_step_and_a_slow_mind() {
         let control = Control::default();
         let canceller = soon(&control.cancel);
         let mut mind =
-            if slow_world { clever_mind() } else { clever_mind().slow(Duration::from_secs(60)) };
+            if slow_world { clever_mind() } else { clever_mind().slow(Duration::from_mins(1)) };
         if slow_world {
             far.delay.store(60_000_000, Ordering::SeqCst);
         }

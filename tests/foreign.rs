@@ -103,7 +103,7 @@ fn shell(answers: &[&str], end: &str) -> Spec {
     let said: String =
         answers.iter().map(|answer| format!("read -r line; echo '{answer}'; ")).collect();
     let spec = Spec::parse(&format!("cmd:{said}{end}")).unwrap().unwrap();
-    let patience = Duration::from_secs(60);
+    let patience = Duration::from_mins(1);
     Spec { patience, start: patience, ..spec }
 }
 

@@ -247,7 +247,7 @@ fn runs_of_other_programs_are_told_apart_waited_for_and_asked_to_stop() {
         foretaste(data, args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     };
     let until = |what: &str, holds: &dyn Fn() -> bool| {
-        assert!(soon(Duration::from_secs(60), holds), "{what}");
+        assert!(soon(Duration::from_mins(1), holds), "{what}");
     };
     let step = |run: i64| Store::open(data).unwrap().run(run).map_or(0, |run| run.step);
     let mut child = spawn(&train(&["--steps", "100000"]));
@@ -412,7 +412,7 @@ fn what_is_the_persons_own_is_left_alone_and_a_pipe_where_a_file_should_be_is_sa
     let dir = collected("1");
     let data = dir.path();
     let away = tempfile::tempdir().unwrap();
-    let long_ago = std::time::SystemTime::now() - Duration::from_secs(2 * 86_400);
+    let long_ago = std::time::SystemTime::now() - Duration::from_hours(48);
     let names =
         [".foretaste-notes", ".foretaste-part-abcdef.tmp", ".foretaste-part-of-my-life.tmp"];
     for path in [away.path(), data].iter().flat_map(|folder| names.map(|name| folder.join(name))) {

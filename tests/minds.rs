@@ -244,7 +244,7 @@ fn a_server_that_counts_nothing_does_not_pass_the_budget() {
 #[test]
 fn a_server_that_does_not_answer_can_be_left() {
     let stub = Stub::new(As::Hosted);
-    stub.slow(std::time::Duration::from_secs(60));
+    stub.slow(std::time::Duration::from_mins(1));
     let dir = data(&stub);
     for args in [&["minds"][..], &["eval", "--games", "1", "--mind", "writer"]] {
         let mut child = foretaste(dir.path(), args)

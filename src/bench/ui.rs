@@ -152,7 +152,7 @@ impl Terminal {
             .map_err(|e| Error::new(format!("a key: {e}")))?;
         while self.shows(text) != there {
             self.cancel.check()?;
-            if started.elapsed() > Duration::from_secs(60) {
+            if started.elapsed() > Duration::from_mins(1) {
                 let state = if there { "did not appear" } else { "did not go" };
                 return Err(Error::new(format!("`{text}` {state} within a minute of a key")));
             }

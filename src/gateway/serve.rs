@@ -46,8 +46,8 @@ impl Default for Limits {
         Self {
             at_once: 128,
             waiting: 1024,
-            wait: Duration::from_secs(60),
-            answer: Duration::from_secs(600),
+            wait: Duration::from_mins(1),
+            answer: Duration::from_mins(10),
             body: 16 << 20,
             hosts: Vec::new(),
             rules: Vec::new(),

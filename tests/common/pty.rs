@@ -68,7 +68,7 @@ impl Terminal {
 
     /// Waits until the screen fulfils a condition.
     pub fn until(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         loop {
             let text = self.text();
             if holds(&text) {
@@ -140,7 +140,7 @@ impl Terminal {
     /// Waits for the program's end and returns its exit code and whether the terminal is as it was
     /// before.
     pub fn ended(mut self) -> (u32, bool) {
-        let Some(status) = self.wait(Duration::from_secs(60)) else {
+        let Some(status) = self.wait(Duration::from_mins(1)) else {
             panic!("it does not end; the screen shows:\n{}", self.text());
         };
         let cooked = self.is_cooked();
@@ -227,7 +227,7 @@ impl Window {
     }
 
     pub fn shows(&self, text: &str) {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         loop {
             let screen = self.screen.lock().unwrap().screen().contents();
             if screen.contains(text) {

@@ -59,7 +59,7 @@ impl Running {
         body: &str,
     ) -> (u16, String, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         let mut text = format!(
             "{method} {path} HTTP/1.1\r\ncontent-length: {}\r\nconnection: close\r\n",
             body.len()

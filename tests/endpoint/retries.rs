@@ -63,7 +63,7 @@ fn a_server_that_asks_for_time_gets_it_up_to_a_minute() {
     ask(&open(&stub), Draw::default()).unwrap();
     assert!(began.elapsed() >= Duration::from_millis(400));
 
-    let date = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_secs(3600));
+    let date = httpdate::fmt_http_date(std::time::SystemTime::now() + Duration::from_hours(1));
     for after in ["90", date.as_str()] {
         let stub = Stub::new(As::Hosted);
         stub.then([Fault::later("503 Service Unavailable", after)]);

@@ -14,7 +14,7 @@ use crate::sick::SICK;
 /// How often the process is looked at.
 const LOOK: Duration = Duration::from_millis(4);
 /// Processor time is what counts; but what waits for ever takes none.
-const ASLEEP: Duration = Duration::from_secs(60);
+const ASLEEP: Duration = Duration::from_mins(1);
 /// A target is left after so many different findings, and after so many in all.
 const ENOUGH: (usize, usize) = (12, 200);
 /// How often it is said how far a target is.

@@ -179,7 +179,7 @@ impl Lying {
 
     fn killed_of(&self, mut run_of: Child, run: &str, step: u64) {
         let here = || is_at(self.dir.path(), run, step);
-        assert!(soon(Duration::from_secs(120), here), "no update");
+        assert!(soon(Duration::from_mins(2), here), "no update");
         run_of.kill().unwrap();
         run_of.wait().unwrap();
     }

@@ -144,7 +144,7 @@ fn processes(of: &str) -> Vec<u32> {
 fn whatever_is_killed_a_run_of_torchrun_goes_on_to_the_same_losses() {
     let Some(python) = python() else { return };
     let dir = collected("30");
-    let (data, limit) = (dir.path(), Duration::from_secs(180));
+    let (data, limit) = (dir.path(), Duration::from_mins(3));
     assert!(begin(data, &python, "60").wait().unwrap().success());
     let whole = stored(data, "1");
     assert_eq!(whole.len(), 60);
@@ -209,7 +209,7 @@ fn a_stop_is_heard_while_what_is_held_out_is_measured() {
         let told = |job: std::fs::DirEntry| std::fs::read_to_string(job.path().join("told.jsonl"));
         jobs.filter_map(|job| told(job).ok()).any(|told| told.contains("begun"))
     };
-    assert!(soon(Duration::from_secs(120), has_begun));
+    assert!(soon(Duration::from_mins(2), has_begun));
     let pid = run_of.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     run_of.wait().unwrap();

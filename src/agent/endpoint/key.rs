@@ -19,7 +19,7 @@ const HIDDEN: &str = "[the key]";
 const SHORTEST: usize = 4;
 
 /// How long a program may take that writes a key: a person may have to unlock a keyring.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A file of more bytes holds no key.
 const LARGEST: u64 = 16 << 10;

@@ -140,7 +140,7 @@ impl Spec {
         };
         // Who listens may take one caller only.
         let processes = if matches!(at, At::Command(_)) { 2 } else { 1 };
-        let (patience, start) = (Duration::from_secs(60), Duration::from_secs(120));
+        let (patience, start) = (Duration::from_mins(1), Duration::from_mins(2));
         Ok(Some(Self { at, processes, patience, start, memory_mb: None, name: None }))
     }
 

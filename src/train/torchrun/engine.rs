@@ -24,10 +24,10 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// How long nothing may be heard after a stop, at least, and in times of the last update: what hangs is
 /// ended then.
-const PATIENCE: (Duration, u32) = (Duration::from_secs(120), 10);
+const PATIENCE: (Duration, u32) = (Duration::from_mins(2), 10);
 
 /// How long an earlier start of the same job is waited for.
-const EARLIER: Duration = Duration::from_secs(600);
+const EARLIER: Duration = Duration::from_mins(10);
 
 /// See the module above.
 pub(in crate::train) struct Torchrun<'a> {

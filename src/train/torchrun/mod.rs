@@ -241,7 +241,7 @@ pub fn clear_far(store: &Store, run: i64) -> Option<String> {
     let place = place::Place { folder: store.root().join(FOLDER).join(&name), of, name };
     // One that was left is saving still.
     let begun = Instant::now();
-    while begun.elapsed() < Duration::from_secs(60) && place.is_quiet().is_ok_and(|quiet| !quiet) {
+    while begun.elapsed() < Duration::from_mins(1) && place.is_quiet().is_ok_and(|quiet| !quiet) {
         _ = place.ask_to_leave();
         std::thread::sleep(Duration::from_secs(1));
     }

@@ -38,7 +38,7 @@ const LOOKED_AT: usize = 40;
 const LISTED: usize = 200;
 
 /// How long a run may take to end: it finishes its update and saves a checkpoint.
-const SAVING: Duration = Duration::from_secs(60);
+const SAVING: Duration = Duration::from_mins(1);
 
 /// How long other jobs may take: they look up after every game or line.
 const ENDING: Duration = Duration::from_secs(6);
