@@ -265,7 +265,7 @@ class Told(TrainerCallback):
         tell(self.job["metrics"], **line)
 
     def on_train_begin(self, args, state, control, **kwargs):
-        self.tell(event="begun", processes=WORLD, torch=torch.__version__)
+        self.tell(event="begun", processes=WORLD, torch=torch.__version__, weights=self.job.get("beside"))
         # Also what was saved and not measured any more.
         if state.global_step not in self.measured() and not self.measure(state.global_step):
             raise Left
@@ -361,8 +361,9 @@ class Told(TrainerCallback):
 UNSHAPED = {"_name_or_path", "architectures", "dtype", "torch_dtype", "transformers_version", "use_cache"}
 
 
-def same_as_before(folder):
-    """Refuses weights that are others than those that the run began beside."""
+def same_as_before(folder, expected):
+    """What tells the weights from others. Refuses those that are others than those that the run began beside, or its
+    start was trained beside."""
     import hashlib
 
     digest = hashlib.sha256()
@@ -372,17 +373,21 @@ def same_as_before(folder):
             digest.update(f"{name} {size} ".encode() + file.read(1 << 20))
             file.seek(max(0, size - (1 << 20)))
             digest.update(file.read())
+    digest = digest.hexdigest()
+    if expected and expected != digest:
+        raise ValueError(f"the weights in {folder} are not those that the adapter was trained beside")
     known = "weights.digest"
     if os.path.exists(known):
         with open(known) as file:
-            if file.read() != digest.hexdigest():
+            if file.read() != digest:
                 raise ValueError(f"the weights in {folder} are not those that the run began beside")
     else:
         with open(known + ".new", "w") as file:
-            file.write(digest.hexdigest())
+            file.write(digest)
             file.flush()
             os.fsync(file.fileno())
         os.replace(known + ".new", known)
+    return digest
 
 
 def base(job, args):
@@ -407,7 +412,7 @@ def base(job, args):
             what = f"{name} = {theirs.get(name)} there, and {ours.get(name)} in the config.json that was named here"
             raise ValueError(f"{job['away']} has another shape: {what}")
     if RANK == 0:
-        same_as_before(os.path.dirname(beside("config.json")))
+        job["beside"] = same_as_before(os.path.dirname(beside("config.json")), job["digest"])
     # Nothing of it is changed: what is computed in bf16 may be held so.
     dtype = torch.bfloat16 if args.get("bf16") else torch.float32
     return AutoModelForCausalLM.from_pretrained(**place, dtype=dtype)

@@ -14,6 +14,9 @@ pub struct Distant {
     pub host: Option<String>,
     /// Their folder there, or their name of the hub.
     pub folder: String,
+    /// What tells them from others, as who trains beside them finds it; not known before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
 }
 
 impl fmt::Display for Distant {

@@ -68,8 +68,8 @@ pub fn forecast(store: &Store, plan: &Plan, start: Option<&str>) -> Result<Forec
     let mut weights = plan.start(&parts, &source)?;
     weights.device = plan.open_device()?;
     let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
-    let fresh = plan.adapter(&weights.config)?;
-    let net = Net { adapter: fresh.as_ref(), recompute: plan.recompute, ..weights.net() };
+    plan.equip(&mut weights)?;
+    let net = Net { recompute: plan.recompute, ..weights.net() };
     let stages = plan.stages(|mixture| data.found(mixture));
     let passes = Passes::new(plan, net, &data, &stages)?;
     // Of the newest run that was computed alike.

@@ -14,6 +14,7 @@ use crate::model::config::Config;
 use crate::model::device::Device;
 use crate::model::lora::{Adapter, LINEARS};
 use crate::model::step::Products;
+use crate::model::weights::Trainable;
 use crate::place::Place;
 use crate::selection::Criteria;
 
@@ -350,6 +351,14 @@ impl Plan {
             Adapter::new(config, rank, alpha, layers, self.seed)
         };
         self.lora.map(fresh).transpose()
+    }
+
+    /// Gives a model the adapter that is trained, if the plan wants one and it did not bring one.
+    pub(super) fn equip(&self, weights: &mut Trainable) -> Result<()> {
+        if weights.adapter.is_none() {
+            weights.adapter = self.adapter(&weights.config)?;
+        }
+        Ok(())
     }
 
     /// The stages of the run, given what each mixture finds in the data.

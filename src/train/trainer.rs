@@ -99,7 +99,7 @@ fn begin<'a>(
     plan.check()?;
     plan.torchrun.as_ref().map_or(Ok(()), torchrun::Settings::ready)?;
     let data = Data::choose(store, plan, &weights.tokenizer, weights.config.context)?;
-    weights.adapter = plan.adapter(&weights.config)?;
+    plan.equip(&mut weights)?;
     weights.device = plan.open_device()?;
     let mut stages = plan.stages(|mixture| data.found(mixture));
     let (mut played, mut worth) = (Vec::new(), None);
@@ -275,10 +275,12 @@ fn go_on(
         _ => agent::named(store, &row.start)?,
     };
     let mut weights = plan.start(&parts, &row.start)?;
-    weights.adapter = match &folder {
-        Some(folder) if plan.lora.is_some() => Some(checkpoint::adapter(folder, &weights.config)?),
-        _ => plan.adapter(&weights.config)?,
-    };
+    match &folder {
+        Some(folder) if plan.lora.is_some() => {
+            weights.adapter = Some(checkpoint::adapter(folder, &weights.config)?);
+        }
+        _ => plan.equip(&mut weights)?,
+    }
     weights.device = plan.open_device()?;
     let shapes = weights.net().shapes();
     let optimiser = match folder {

@@ -166,10 +166,23 @@ impl Lying {
 
     /// What is said against it.
     fn refused(&self, weights: &str) -> String {
-        let said = self.begin(weights, &SHORT).wait_with_output().unwrap();
+        self.refused_of(weights, &SHORT)
+    }
+
+    fn refused_of(&self, weights: &str, how: &[&str]) -> String {
+        let said = self.begin(weights, how).wait_with_output().unwrap();
         let told = String::from_utf8_lossy(&said.stderr).to_string();
         assert!(!said.status.success(), "{told}");
         told
+    }
+
+    /// Other weights of the same shape are put in place of those that lie there.
+    fn change_weights(&self) {
+        let weights = self.model.join("model.safetensors");
+        let mut bytes = std::fs::read(&weights).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&weights, bytes).unwrap();
+        self.machine.put(&self.model, NAME);
     }
 
     /// One that has come so far is killed here.
@@ -190,7 +203,7 @@ const LONG: [&str; 6] = ["--steps", "60", "--save-every", "60", "--lora", "4"];
 
 #[test]
 fn a_model_that_lies_there_is_trained_beside_and_only_its_adapter_comes_back() {
-    let Some(lying) = Lying::new() else { return };
+    let Some(mut lying) = Lying::new() else { return };
     let Lying { machine, dir, model, known, weights } = &lying;
     let without = run(dir.path(), &[&ORDER[..], &["--from", known.to_str().unwrap()]].concat());
     assert!(common::failure(&without).contains("without weights"));
@@ -221,7 +234,8 @@ fn a_model_that_lies_there_is_trained_beside_and_only_its_adapter_comes_back() {
     let told = common::failure(&asked);
     assert!(told.contains(&format!("it lies at {}:{weights}", machine.host)), "{told}");
     let begun = run(dir.path(), &[&ORDER[..], &["--from", "run 1 step 4"]].concat());
-    assert!(common::failure(&begun).contains("cannot be started from"));
+    let told = common::failure(&begun);
+    assert!(told.contains(&format!("--ssh {} --weights {weights}", machine.host)), "{told}");
     let merged = dir.path().join("merged");
     let adapter = saved.join("adapter");
     let pack =
@@ -231,6 +245,20 @@ fn a_model_that_lies_there_is_trained_beside_and_only_its_adapter_comes_back() {
     json(dir.path(), &[&ORDER[..], &again].concat());
     let again = measured("3")[&0];
     assert!((again - other[&4]).abs() < 1e-4, "{again} and {}", other[&4]);
+    // Or it is trained on beside those weights, wherever they lie now, and beside no others.
+    let on = ["--steps", "1", "--lora", "4"];
+    machine.put(model, "foretaste-tests/moved");
+    lying.known = "run 1 step 4".into();
+    let beside = lying;
+    let said = beside.begin("~/foretaste-tests/moved", &on).wait_with_output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let on_from = curve(beside.dir.path(), "4", "valid_action")[&0];
+    assert!((on_from - other[&4]).abs() < 1e-4, "{on_from} and {}", other[&4]);
+    beside.change_weights();
+    let told = beside.refused_of(&beside.weights, &on);
+    assert!(told.contains("not those that the adapter was trained beside"), "{told}");
+    let told = beside.refused_of(&beside.weights, &["--steps", "1", "--lora", "2"]);
+    assert!(told.contains("adapter of rank 4 and alpha 8"), "{told}");
 }
 
 #[test]
@@ -251,11 +279,7 @@ fn a_run_beside_it_goes_on_from_what_was_saved_there_and_leaves_nothing() {
     assert_eq!(lying.machine.left(), "0", "something stays there");
     // Weights that were changed meanwhile are others.
     lying.killed("3", 2);
-    let weights = lying.model.join("model.safetensors");
-    let mut bytes = std::fs::read(&weights).unwrap();
-    *bytes.last_mut().unwrap() ^= 1;
-    std::fs::write(&weights, bytes).unwrap();
-    lying.machine.put(&lying.model, NAME);
+    lying.change_weights();
     let other = lying.machine.reached(data, &["train", "--resume", "3"]).output().unwrap();
     let told = String::from_utf8_lossy(&other.stderr).to_string();
     assert!(!other.status.success() && told.contains("not those that the run began"), "{told}");

@@ -90,7 +90,8 @@ impl<'a> Torchrun<'a> {
     /// Takes in a line; whether it is the last one.
     fn take(&mut self, told: &Told, run: &mut dyn Wrapper) -> Result<bool> {
         match told {
-            Told::Begun { torch, processes } => {
+            Told::Begun { torch, processes, weights } => {
+                self.beside(weights.as_deref());
                 run.doing(&format!("torch {torch}, {processes} at work"));
             }
             Told::Update(made) => {
@@ -113,6 +114,13 @@ impl<'a> Torchrun<'a> {
             Told::Ended => return Ok(true),
         }
         Ok(false)
+    }
+
+    /// Knows what tells the weights that are trained beside from others.
+    fn beside(&mut self, digest: Option<&str>) {
+        if let (Some(place), Some(digest)) = (&mut self.weights.away, digest) {
+            place.digest = Some(digest.into());
+        }
     }
 
     /// Makes a checkpoint of one of torchrun's: read, and recorded.
@@ -351,7 +359,13 @@ impl Torchrun<'_> {
         let whole = (self.plan, self.stages);
         let job = under(&cancel, || Job::prepare(&folder, whole, &self.weights, source))?;
         self.holds_out = job.holds_out();
-        for told in self.heard_nothing_of(from)? {
+        let unheard = self.heard_nothing_of(from)?;
+        let of = self.told().into_iter().rev().find_map(|told| match told {
+            Told::Begun { weights, .. } => weights,
+            _ => None,
+        });
+        self.beside(of.as_deref());
+        for told in unheard {
             self.take(&told, run)?;
         }
         self.record_all(false, run)?;

@@ -55,11 +55,13 @@ pub(super) struct Job<'a> {
     adapter: bool,
     /// Whether anything is held out.
     held: bool,
+    /// What tells the weights that lie elsewhere from others, where the start was trained beside them.
+    digest: Option<String>,
 }
 
 impl<'a> Job<'a> {
     /// Makes the folder, as far as it is not there: `start` are the weights that the run began from, with
-    /// its fresh adapter if it trains one.
+    /// its adapter if it trains one.
     pub fn prepare(
         folder: &'a Path,
         (plan, stages): (&'a Plan, &'a [Stage]),
@@ -100,7 +102,8 @@ impl<'a> Job<'a> {
         }
         let accumulation = passes.each(&rows)?;
         let (adapter, held) = (start.adapter.is_some(), held.exists());
-        Ok(Self { folder, passes, accumulation, adapter, held })
+        let digest = start.away.as_ref().and_then(|place| place.digest.clone());
+        Ok(Self { folder, passes, accumulation, adapter, held, digest })
     }
 
     /// Whether anything is held out.
@@ -113,6 +116,7 @@ impl<'a> Job<'a> {
         let mut job = self.passes.job(self.accumulation, from);
         job["adapter"] = json!(self.adapter.then_some("adapter"));
         job["held"] = json!(self.held.then_some(HELD));
+        job["digest"] = json!(self.digest);
         write(&self.folder.join("job.json"), job.to_string().as_bytes())
     }
 }

@@ -174,7 +174,7 @@ impl Settings {
     /// Where the weights lie that are trained beside, if they are not taken from here.
     pub fn away(&self) -> Option<Distant> {
         let folder = self.weights.clone()?;
-        Some(Distant { host: self.host.clone(), folder })
+        Some(Distant { host: self.host.clone(), folder, digest: None })
     }
 
     /// In words.

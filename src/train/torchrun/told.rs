@@ -19,6 +19,8 @@ pub(super) enum Told {
         processes: usize,
         /// The version of torch.
         torch: String,
+        /// What tells weights that are trained beside from others.
+        weights: Option<String>,
     },
     /// An update was made.
     Update(Made),
