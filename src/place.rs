@@ -102,9 +102,12 @@ impl std::fmt::Display for Computing {
     }
 }
 
-/// The name of a model alone, whatever it is computed by.
+/// Between the name of a mind behind an endpoint and that of the model whose tokens it is given.
+pub const IN_TOKENS: &str = " in tokens of ";
+
+/// The name of a model alone, whatever it is computed by: here, or by a mind that is given its tokens.
 pub fn model_alone(name: &str) -> &str {
-    Computing::of(name).0
+    Computing::of(name.rsplit_once(IN_TOKENS).map_or(name, |(_, of)| of)).0
 }
 
 #[cfg(test)]

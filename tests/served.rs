@@ -245,6 +245,17 @@ fn a_served_model_plays_and_is_named_by_its_tokens() {
 }
 
 #[test]
+fn it_has_the_past_of_the_model_that_it_is() {
+    let (_stub, dir) = far(Some("novice"));
+    let games = ["eval", "--suite", "household", "--split", "train", "--games", "2"];
+    let trained_on = |mind: &str| {
+        let how = ["--step-limit", "1", "--checkpoint", mind];
+        json(dir.path(), &[&games[..], &how].concat()).pop().unwrap()["trained_on"].clone()
+    };
+    assert_eq!((trained_on("novice"), trained_on("far")), (2.into(), 2.into()));
+}
+
+#[test]
 fn other_tokens_are_refused_and_so_are_prompts_beside_them() {
     let (_stub, dir) = far(Some("embedded-alfworld"));
     let asked = ["eval", "--suite", "household", "--games", "1", "--checkpoint", "far"];

@@ -29,7 +29,7 @@ pub struct Origin {
 /// The origin of a model by the name that [`crate::agent::find`] gave it; none of one that no run
 /// here made.
 pub fn origin(store: &Store, source: &str) -> Result<Option<Origin>> {
-    let number = source.strip_prefix("run ").and_then(|rest| rest.split(' ').next());
+    let number = model_alone(source).strip_prefix("run ").and_then(|rest| rest.split(' ').next());
     let Some(run) = number.and_then(|number| number.parse().ok()) else { return Ok(None) };
     let row = store.run(run)?;
     let config: serde_json::Value = serde_json::from_str(&row.config).unwrap_or_default();

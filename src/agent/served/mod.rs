@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::experience::{RATIONALE, State};
 use crate::model::sampler::Sampling;
 use crate::model::tokenizer::Tokenizer;
+use crate::place::IN_TOKENS;
 
 /// Whose tokens an endpoint is given.
 #[derive(Debug, Clone)]
@@ -181,7 +182,7 @@ impl ServedAgent {
 impl Agent for ServedAgent {
     /// Asked in messages it would be another mind, and another model under the same name is one.
     fn name(&self) -> String {
-        format!("{} in tokens of {}", self.name, self.of.source)
+        format!("{}{IN_TOKENS}{}", self.name, self.of.source)
     }
 
     fn can(&self) -> Can {
