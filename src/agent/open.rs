@@ -8,7 +8,7 @@ use super::hub::HubName;
 use super::local::LocalAgent;
 use super::minds::{self, Named};
 use super::remote::RemoteAgent;
-use super::saved::read;
+use super::saved::{lies_at, read};
 use super::served::{ServedAgent, Tokens};
 use super::{Agent, Cast, Roles};
 use crate::budget;
@@ -166,9 +166,11 @@ fn newest_of(
         let config: serde_json::Value = serde_json::from_str(&config).unwrap_or_default();
         let plan = &config["plan"];
         // An adapter whose model is not here cannot answer.
-        let away = plan["torchrun"]["weights"].is_string();
+        if lies_at(&store.root().join(&saved.folder)).is_some() {
+            continue;
+        }
         let trained = plan["data"]["suite"].as_str();
-        if away || suite.zip(trained).is_some_and(|(suite, trained)| suite != trained) {
+        if suite.zip(trained).is_some_and(|(suite, trained)| suite != trained) {
             other = Some(saved.run);
             continue;
         }
