@@ -85,12 +85,15 @@ impl Progress {
         }
     }
 
+    /// Units a second, as far as that is known: with what stands before it.
+    pub fn pace(&self, before: &str) -> String {
+        if self.rate > 0.0 { format!("{before}{:.1}/s", self.rate) } else { String::new() }
+    }
+
     /// The whole of it as a line.
     pub fn line(&self) -> String {
         let left = self.left_s.map_or(String::new(), |s| format!(" · {} left", seconds(s)));
-        let known = self.rate > 0.0;
-        let rate = if known { format!(" · {:.1}/s", self.rate) } else { String::new() };
-        format!("{} {}{rate}{left}", self.doing, self.far())
+        format!("{} {}{}{left}", self.doing, self.far(), self.pace(" · "))
     }
 }
 
@@ -119,7 +122,11 @@ impl Meter {
 
     /// The same where units are not alike: `work` says what so many of them take together, in any measure.
     pub fn weighed(&self, done: u64, work: impl Fn(u64) -> f64) -> Progress {
-        let seconds = self.started.elapsed().as_secs_f64();
+        self.after(self.started.elapsed().as_secs_f64(), done, work)
+    }
+
+    /// The same so many seconds after its start.
+    pub(crate) fn after(&self, seconds: f64, done: u64, work: impl Fn(u64) -> f64) -> Progress {
         let made = done.saturating_sub(self.first) as f64;
         let rate = if seconds >= TELLING { made / seconds } else { 0.0 };
         let left = (work(self.total) - work(done)) / (work(done) - work(self.first)) * seconds;

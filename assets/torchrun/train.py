@@ -10,10 +10,12 @@ which is measured before the first update and at every checkpoint. Standard outp
 Tested with torch 2.15, transformers 5.24, accelerate 1.15, peft 0.21.
 """
 
+import atexit
 import fcntl
 import json
 import math
 import os
+import queue
 import sys
 import threading
 import time
@@ -73,6 +75,40 @@ def alone():
     raise RuntimeError("an earlier start of this job has not ended within ten minutes")
 
 
+class Voice:
+    """Writes lines to whoever listens, on a thread of its own: who reads no more must not hold up who works, and what
+    is then not written is kept in a file anyway."""
+
+    def __init__(self):
+        self.lines = queue.Queue(10000)
+        self.thread = threading.Thread(target=self.write, daemon=True)
+        self.thread.start()
+        atexit.register(self.end)
+
+    def write(self):
+        while (text := self.lines.get()) is not None:
+            try:
+                print(text, flush=True)
+            except OSError:
+                # Where nobody listens any more, what others print is not in the way either.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+    def say(self, text):
+        try:
+            self.lines.put_nowait(text)
+        except queue.Full:
+            pass
+
+    def end(self):
+        self.say(None)
+        self.thread.join(20)
+        if self.thread.is_alive():
+            os._exit(1)  # it holds standard output, which would be waited for
+
+
+VOICE = Voice() if RANK == 0 else None
+
+
 def tell(metrics_file, **line):
     """Says a line, and keeps it: whoever listened may be gone."""
     if RANK != 0:
@@ -82,47 +118,40 @@ def tell(metrics_file, **line):
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
-    say(TOLD + text)
-
-
-def say(text):
-    """Writes a line to whoever listens; where nobody does any more, what others print is not in the way either."""
-    try:
-        print(text, flush=True)
-    except (BrokenPipeError, OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    VOICE.say(TOLD + text)
 
 
 class Wishes:
     """What is wished for on standard input of the first process: 0 go on, 1 pause, 2 stop. Who comes after one whose
-    line is dead asks it to stop by a file."""
+    line is dead asks it to stop by a file. A stop is final, whoever asked for it."""
 
     def __init__(self):
-        self.now = 0
+        self.now, self.left = 0, False
         if RANK == 0:
             if os.path.exists(LEAVE):
                 os.remove(LEAVE)  # it was said to the one before
-            threading.Thread(target=self.listen, daemon=True).start()
-            threading.Thread(target=self.watch, daemon=True).start()
+            for hears in (self.listen, self.watch):
+                threading.Thread(target=hears, daemon=True).start()
 
     def watch(self):
         while not os.path.exists(LEAVE):
             time.sleep(0.5)
-        self.now = 2
+        self.left = True
 
     def listen(self):
         words = {"go": 0, "pause": 1, "stop": 2}
         for line in sys.stdin:
-            if self.now == 2:
-                return
             self.now = words.get(line.strip(), self.now)
-        self.now = 2
+            if self.now == 2:
+                break
+        self.left = True
 
     def agreed(self, device):
         """The same in all processes."""
+        wish = 2 if self.left else self.now
         if not dist.is_initialized():
-            return self.now
-        wish = torch.tensor([self.now], device=device)
+            return wish
+        wish = torch.tensor([wish], device=device)
         dist.broadcast(wish, src=0)
         return int(wish.item())
 
@@ -299,7 +328,7 @@ class Told(TrainerCallback):
             nonlocal told
             if RANK == 0 and time.time() - told > 1:
                 told = time.time()
-                say(TOLD + json.dumps({"event": "measuring", "done": done, "passes": passes}))
+                VOICE.say(TOLD + json.dumps({"event": "measuring", "done": done, "passes": passes}))
             return self.wishes.stops(self.trainer.args.device)
 
         # What is broken off is made up for when the run is resumed.
@@ -354,7 +383,9 @@ class Told(TrainerCallback):
                         os.fsync(file.fileno())
         # What is saved is told first: measuring may take long, and be ended.
         self.tell(event="saved", step=state.global_step)
-        self.measure(state.global_step)
+        if not self.measure(state.global_step):
+            control.should_training_stop = True
+        return control
 
 
 # What says nothing of what a model computes.
@@ -367,17 +398,23 @@ def same_as_before(folder, expected):
     import hashlib
 
     digest = hashlib.sha256()
-    for name in sorted(name for name in os.listdir(folder) if name.endswith(".safetensors")):
+    names = sorted(name for name in os.listdir(folder) if name.endswith((".safetensors", ".bin")))
+    for name in names:
         with open(os.path.join(folder, name), "rb") as file:
             size = os.fstat(file.fileno()).st_size
-            digest.update(f"{name} {size} ".encode() + file.read(1 << 20))
-            file.seek(max(0, size - (1 << 20)))
-            digest.update(file.read())
-    digest = digest.hexdigest()
+            digest.update(f"{name} {size} ".encode())
+            # The first and the last megabyte, and a part of each tensor of some size between.
+            places = sorted({0, *range(0, size, max(size // 4096, 1 << 20)), max(0, size - (1 << 20))})
+            for place in places:
+                file.seek(place)
+                digest.update(file.read(1 << 20 if place in (0, places[-1]) else 1 << 12))
+    digest = digest.hexdigest() if names else None
     if expected and expected != digest:
         raise ValueError(f"the weights in {folder} are not those that the adapter was trained beside")
-    known = "weights.digest"
-    if os.path.exists(known):
+    known = "weights.known"
+    if digest is None:
+        pass
+    elif os.path.exists(known):
         with open(known) as file:
             if file.read() != digest:
                 raise ValueError(f"the weights in {folder} are not those that the run began beside")

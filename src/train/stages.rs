@@ -109,11 +109,12 @@ mod tests {
         let work = |updates| Stage::work(&both, updates);
         assert_eq!([0, 10, 12, 30, 99].map(|updates| work(updates) as u64), [0, 50, 52, 70, 70]);
         let meter = crate::control::Meter::new("s", 10, 30);
-        std::thread::sleep(std::time::Duration::from_millis(20));
         // Half of what is left is done: as long again.
-        let told = meter.weighed(20, work);
-        let far = told.left_s.unwrap() * told.rate / 10.0;
-        assert!((far - 1.0).abs() < 1e-9, "{told:?}");
-        assert_eq!(meter.weighed(10, work).left_s, None);
+        let told = meter.after(5.0, 20, work);
+        assert_eq!((told.rate, told.left_s), (2.0, Some(5.0)));
+        assert_eq!(meter.after(5.0, 10, work).left_s, None);
+        // Nothing can be said of it at once.
+        let told = meter.after(0.01, 20, work);
+        assert_eq!((told.line(), told.left_s), ("s 20/30".into(), None));
     }
 }

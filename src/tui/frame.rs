@@ -191,9 +191,9 @@ fn job_cell(kind: JobKind, job: &super::jobs::Job, theme: Theme, short: bool) ->
     let bar = theme.bar(share, 6);
     let frame = theme.glyph("▏", "|");
     format!(
-        "{} {} {frame}{bar:<6}{frame} {:.1}/s{state}",
+        "{} {} {frame}{bar:<6}{frame}{}{state}",
         progress.doing,
         progress.far(),
-        progress.rate
+        progress.pace(" ")
     )
 }

@@ -78,7 +78,11 @@ fn what_opentelemetry_traced_comes_in() {
         let done: Vec<_> =
             steps.iter().map(|step| (&step["action"], &step["observation"])).collect();
         let [go, take] = ["go to desk 1", "take mug 1"].map(Value::from);
-        assert_eq!(done, [(&go, &json!("You see a mug 1.")), (&take, &json!(""))], "{name}");
+        assert_eq!(
+            done,
+            [(&go, &json!("You see a mug 1.")), (&take, &json!("You take it."))],
+            "{name}"
+        );
         assert_eq!(episode["trajectory"]["task"], "look at a mug.", "{name}");
         assert!(episode.to_string().contains("Look there first."), "{name}");
     }

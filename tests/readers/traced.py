@@ -47,6 +47,7 @@ with handler.invoke_local_agent(agent_name="player"):
         history.append(InputMessage(role="assistant", parts=[call]))
         with handler.tool("act") as used:
             used.tool_call_id = str(n)
+            used.tool_result = observation
         history.append(InputMessage(role="tool", parts=[ToolCallResponsePart(response=observation, id=str(n))]))
 
 spans = kept.get_finished_spans()

@@ -23,7 +23,7 @@ command -v setsid >/dev/null && of='setsid -w'
 cd \"$THERE\" && export HOME=\"$THERE\" || exit
 # A line that dies without a word: what was begun there is neither told anything nor heard, and sees no end.
 if test -n \"$DEAD\" && case \"$*\" in *distributed.run*) true ;; *) false ;; esac; then
-  mkfifo line && { $of sleep 300 >line & } && $of sh -c \"$*\" <line | $of sh -c 'cat; cat >/dev/null'
+  mkfifo line && { $of sleep 900 >line & echo $! >sleeps; } && $of sh -c \"$*\" <line | $of sh -c 'cat; cat >/dev/null'
   exit
 fi
 $of sh -c \"$*\"; exit $?
@@ -306,11 +306,12 @@ fn one_whose_line_is_dead_is_asked_to_leave_by_who_comes_next() {
     let known = *stored(data, "1").keys().last().unwrap();
     let mut resumed = lying.machine.reached(data, &["train", "--resume", "1"]);
     let mut resumed = resumed.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    assert!(soon(Duration::from_secs(90), || is_at(data, "1", known + 20)), "it is waited for");
+    let goes_on = soon(Duration::from_mins(4), || is_at(data, "1", known + 20));
     let stop = ["-TERM", &resumed.id().to_string()];
     assert!(Command::new("kill").args(stop).status().unwrap().success());
     resumed.wait().unwrap();
-    _ = Command::new("pkill").args(["-f", "sleep 300"]).status();
+    lying.machine.says("kill $(cat sleeps)");
+    assert!(goes_on, "it is waited for");
 }
 
 #[test]

@@ -105,6 +105,18 @@ fn items(path: &Path) -> Result<Vec<Item>> {
             Ok(all.into_iter().enumerate().map(|(n, item)| (place(n), item)).collect())
         }
         Ok(whole) => Ok(vec![(name.to_string(), whole)]),
+        // One value below the other, each over several lines.
+        Err(_) if text.lines().next().is_some_and(|line| line.trim() == "{") => {
+            let all = serde_json::Deserializer::from_str(text).into_iter::<Value>().enumerate();
+            let read = |(n, item): (usize, serde_json::Result<Value>)| {
+                budget::cancel().check()?;
+                match item {
+                    Ok(item) => Ok((format!("{name}, item {}", n + 1), item)),
+                    Err(error) => Err(Error::new(format!("{name}: not JSON: {error}"))),
+                }
+            };
+            all.map(read).collect()
+        }
         Err(error) => {
             let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
             let read = |(n, line): (usize, &str)| {

@@ -78,7 +78,7 @@ impl<'a> Turn<'a> {
     fn act(&self) -> Result<(Option<String>, String)> {
         let calls = list(self.message, "tool_calls")?;
         let old = self.message.get("function_call").filter(|call| !call.is_null());
-        let calls: Vec<String> = calls.iter().chain(old).map(called).collect();
+        let calls = calls.iter().chain(old).map(called).collect::<Result<Vec<String>>>()?;
         let text = self.text.trim();
         // A thought may go on until the call.
         let unended = text.strip_prefix(THINK.0).filter(|inner| !inner.contains(THINK.1));
@@ -106,8 +106,9 @@ impl<'a> Turn<'a> {
         let before = before.trim();
         let before = before.strip_suffix(THINK.1).unwrap_or(before);
         let before = before.trim_start_matches("Thought:").trim();
-        let apart = REASONING.iter().find_map(|field| self.message[*field].as_str());
-        let apart = apart.unwrap_or_default().trim();
+        let apart = REASONING.iter().filter_map(|field| self.message[*field].as_str());
+        let apart = apart.map(str::trim).find(|text| !text.is_empty()).unwrap_or_default();
+        let apart = if thought.contains(apart) { "" } else { apart };
         let thought = [apart, thought, before].into_iter().filter(|text| !text.is_empty());
         let thought = thought.collect::<Vec<_>>().join("\n");
         Ok(((!thought.is_empty()).then_some(thought), action))
@@ -201,14 +202,17 @@ pub(super) fn number(of: &Value, field: &str) -> Result<Option<f64>> {
 }
 
 /// A call as it is typed: the text of its only argument, or its name and arguments.
-fn called(call: &Value) -> String {
+fn called(call: &Value) -> Result<String> {
     let function = call.get("function").filter(|function| function.is_object()).unwrap_or(call);
     let name = function["name"].as_str().or_else(|| call["function"].as_str()).unwrap_or_default();
     let arguments = match &function["arguments"] {
         Value::String(text) => serde_json::from_str(text).unwrap_or(Value::String(text.clone())),
         other => other.clone(),
     };
-    typed(name, &arguments, &["act", "action", "command", "execute", "step"])
+    if name.is_empty() {
+        return Err(Error::new("a call of a tool without its name"));
+    }
+    Ok(typed(name, &arguments, &["act", "action", "command", "execute", "step"]))
 }
 
 /// A call of a tool as it is typed; of one by which actions are sent, the only text that it is given.

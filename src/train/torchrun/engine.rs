@@ -272,8 +272,12 @@ impl<'a> Torchrun<'a> {
             return Err(Error::cancelled());
         }
         match (ended, said) {
-            (true, Wish::Stop) if !self.is_done() => Err(Error::cancelled()),
-            (true, _) => Ok(()),
+            (true, _) if self.is_done() => Ok(()),
+            (true, Wish::Stop) => Err(Error::cancelled()),
+            // Nobody here wished for it.
+            (true, _) => Err(Error::new("another start of this run asked it to leave").hint(
+                "see that nothing else trains it; train --resume goes on from what it saved",
+            )),
             (false, _) => Err(self.broken(&process.obituary())),
         }
     }

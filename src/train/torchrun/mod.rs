@@ -245,5 +245,7 @@ pub fn clear_far(store: &Store, run: i64) -> Option<String> {
         _ = place.ask_to_leave();
         std::thread::sleep(Duration::from_secs(1));
     }
-    place.clear_there().err().map(|_| place.clearing())
+    // Without its folder it would not hear that it should end.
+    let left = place.is_quiet().unwrap_or_default() && place.clear_there().is_ok();
+    (!left).then(|| place.clearing())
 }

@@ -2,13 +2,17 @@
 //! (`gen_ai.input.messages`, `gen_ai.output.messages`) or by the numbered attributes before those
 //! (`gen_ai.prompt.0.role`), as OTLP's JSON or one object a span.
 //!
-//! Each call has the conversation up to it. Those of one trace in which a call goes on from another's answer
-//! are one episode.
+//! Each call has the conversation up to it. Those in which a call goes on from another's answer are one
+//! episode.
 
 mod attributes;
 mod conversation;
+mod parts;
+mod plain;
 #[cfg(test)]
 mod tests;
+mod tied;
+mod when;
 
 use std::collections::HashMap;
 
@@ -16,33 +20,41 @@ use serde_json::{Value, json};
 
 use self::attributes::Span;
 use self::conversation::{Conversation, joined};
+use self::tied::{Family, tied};
 use super::episode::Episode;
-use super::{Item, UNPACKED, turns};
+use super::turns::text_of;
+use super::{Item, turns};
 use crate::budget;
 use crate::error::{Error, Result};
 
-/// Where a trace says what it was worth (Agent Lightning's `emit_reward`).
-const REWARD: &str = "agentlightning.reward.0.value";
+/// An episode with where it ends in the file, and the spans that it came from.
+type Found = (String, Episode, Value);
 
 /// Whether an item is a span, or a batch of them.
 pub(super) fn is_one(item: &Value) -> bool {
-    item["resourceSpans"].is_array() || item["name"].is_string() && item.get("attributes").is_some()
+    let traced = ["traceId", "trace_id"].iter().any(|key| item[*key].is_string())
+        || item["context"]["trace_id"].is_string();
+    let plain = item["attributes"].as_object();
+    let speaks = || plain.is_some_and(|all| all.keys().any(|key| key.starts_with("gen_ai.")));
+    item["resourceSpans"].is_array() || item["name"].is_string() && (traced || speaks())
 }
 
-/// The episodes of a file's spans, each with where it begins and the spans that it came from.
-pub(super) fn read(items: Vec<Item>) -> Result<Vec<(String, Episode, Value)>> {
+/// The episodes of a file's spans.
+pub(super) fn read(items: Vec<Item>) -> Result<Vec<Found>> {
     let mut all = Vec::new();
+    let first = items.first().map(|(place, _)| place.clone());
     for (place, item) in items {
         budget::cancel().check()?;
         all.extend(Span::all(&place, item)?);
     }
-    let Some(first) = all.first().map(|span| span.place.clone()) else { return Ok(Vec::new()) };
+    let unread = all.iter().find_map(Span::unread);
+    let unread = unread.map_or(String::new(), |key| format!(" in a way that is read (`{key}`)"));
     let mut found = Vec::new();
-    for trace in by_trace(all) {
-        found.extend(of_trace(trace)?);
+    for spans in tied(all) {
+        found.extend(episodes(&spans)?);
     }
-    if found.is_empty() {
-        let what = "spans, and none of them says an answer's messages";
+    if let Some(first) = first.filter(|_| found.is_empty()) {
+        let what = format!("spans, and none of them says a whole answer's messages{unread}");
         return Err(Error::new(what).at(first).hint(
             "gen_ai.input.messages and gen_ai.output.messages are written where an instrumentation is told to \
              (OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY, with OTEL_SEMCONV_STABILITY_OPT_IN=\
@@ -52,60 +64,85 @@ pub(super) fn read(items: Vec<Item>) -> Result<Vec<(String, Episode, Value)>> {
     Ok(found)
 }
 
-/// Spans by what they belong to, each in order of time; one that belongs to nothing is by itself.
-fn by_trace(spans: Vec<Span>) -> Vec<Vec<Span>> {
-    let mut traces: Vec<Vec<Span>> = Vec::new();
-    let mut known: HashMap<String, usize> = HashMap::new();
-    for span in spans {
-        let next = traces.len();
-        let at = span.trace.clone().map_or(next, |trace| *known.entry(trace).or_insert(next));
-        if at == next {
-            traces.push(Vec::new());
-        }
-        if let Some(trace) = traces.get_mut(at) {
-            trace.push(span);
-        }
+/// The episodes of spans that belong together: of their calls; where they have none, of what their agents
+/// were asked and said.
+fn episodes(spans: &[Span]) -> Result<Vec<Found>> {
+    let family = Family::of(spans);
+    let has_calls = spans.iter().any(Span::is_call);
+    let speaks = |span: &Span| if has_calls { span.is_call() } else { span.is_agent() };
+    // A framework and the library that it calls may both say what was asked and answered.
+    let retold = |span: &Span| {
+        let mut over = family.over(span).filter_map(|at| spans.get(at));
+        over.any(|other| speaks(other) && other.says_the_same(span))
+    };
+    let is_turn: Vec<bool> = spans.iter().map(|span| speaks(span) && !retold(span)).collect();
+    let calls = spans.iter().zip(&is_turn).filter(|(_, is)| **is).map(|(span, _)| span);
+    let conversations = joined(calls)?;
+    let rewards = rewards(spans, &family, &conversations)?;
+    let results = results(spans);
+    let others = spans.iter().zip(&is_turn).filter(|(_, is)| !**is);
+    let mut others: Vec<Value> = others.map(|(span, _)| span.whole()).collect();
+    let mut named: HashMap<String, usize> = HashMap::new();
+    let mut found = Vec::with_capacity(conversations.len());
+    for (conversation, reward) in conversations.into_iter().zip(rewards) {
+        let place = conversation.place().to_string();
+        let source = conversation.calls.iter().map(|span| span.whole());
+        // The other spans are kept with the first of them.
+        let source: Vec<Value> = source.chain(others.drain(..)).collect();
+        let id = conversation.id().map(|id| {
+            let known = named.entry(id.clone()).or_default();
+            *known += 1;
+            if *known > 1 { format!("{id} {known}") } else { id }
+        });
+        let episode = episode(conversation, &results).map_err(|error| error.at(&place))?;
+        let success = reward.is_some_and(|reward| reward >= 1.0);
+        let episode = Episode { id, success, reward, ..episode };
+        found.push((place, episode, json!({"spans": source})));
     }
-    for trace in &mut traces {
-        trace.sort_by(|a, b| a.start.cmp(&b.start));
-    }
-    traces
+    Ok(found)
 }
 
-/// The episodes of a trace: of its calls; where it has none, of what its agents were asked and said.
-fn of_trace(spans: Vec<Span>) -> Result<Vec<(String, Episode, Value)>> {
-    let reward = spans.iter().rev().find_map(|span| span.attributes.get(REWARD)?.as_f64());
-    let has_calls = spans.iter().any(Span::is_call);
-    let is_turn = |span: &Span| if has_calls { span.is_call() } else { span.is_agent() };
-    let (calls, others): (Vec<Span>, Vec<Span>) = spans.into_iter().partition(is_turn);
-    let others: Vec<Value> = others.into_iter().map(Span::whole).collect();
-    let conversations = joined(calls)?;
-    let beside: u64 = others.iter().map(|span| span.to_string().len() as u64).sum();
-    if beside.saturating_mul(conversations.len() as u64) > UNPACKED {
-        let what = format!(
-            "a trace of {} conversations, with {beside} bytes of other spans that are kept with each",
-            conversations.len()
-        );
-        return Err(Error::new(what).hint("leave out spans that say nothing of a model"));
-    }
-    let count = conversations.len();
-    let one = |(n, conversation): (usize, Conversation)| {
-        let Conversation { first, messages, answers, calls, .. } = conversation;
-        let place = first.place.clone();
-        let actor = ["gen_ai.agent.name", "gen_ai.response.model", "gen_ai.request.model"];
-        let actor = actor.iter().find_map(|key| first.attributes.get(*key)?.as_str());
-        let [answer] = &answers[..] else {
-            let what = format!("{} answers, and nobody says which was taken", answers.len());
-            return Err(Error::new(what).at(place));
+/// A conversation as an episode, with what its last calls of tools came to, where their spans say it.
+fn episode(of: Conversation<'_>, results: &HashMap<&str, &Value>) -> Result<Episode> {
+    let actor = ["gen_ai.agent.name", "gen_ai.response.model", "gen_ai.request.model"];
+    let actor = actor.iter().find_map(|key| of.calls.first()?.attributes.get(*key)?.as_str());
+    let last = of.messages.last().and_then(|answer| answer["tool_calls"].as_array());
+    let told = last.into_iter().flatten().filter_map(|call| results.get(call["id"].as_str()?));
+    let told: Vec<Value> =
+        told.map(|said| json!({"role": "tool", "content": text_of(said)})).collect();
+    let messages: Vec<Value> = of.system.into_iter().chain(of.messages).chain(told).collect();
+    turns::read("otel", &messages, actor)
+}
+
+/// What calls of tools came to, by their ids.
+fn results(spans: &[Span]) -> HashMap<&str, &Value> {
+    let all = spans.iter().filter_map(|span| {
+        let result = span.attributes.get("gen_ai.tool.call.result")?;
+        Some((span.attributes.get("gen_ai.tool.call.id")?.as_str()?, result))
+    });
+    all.collect()
+}
+
+/// What each conversation was worth, where a span says so (Agent Lightning's `emit_reward`; the last one, as there)
+/// and can mean one alone: the only one, or the only one of who said it.
+fn rewards(
+    spans: &[Span],
+    family: &Family,
+    conversations: &[Conversation<'_>],
+) -> Result<Vec<Option<f64>>> {
+    let mut all = vec![None; conversations.len()];
+    for span in spans {
+        let Some(reward) = span.reward()? else { continue };
+        let sayer = family.over(span).next();
+        let is_of = |conversation: &Conversation<'_>| {
+            let own =
+                |call: &&Span| sayer.is_some_and(|sayer| family.over(call).any(|at| at == sayer));
+            conversations.len() == 1 || conversation.calls.iter().any(own)
         };
-        let messages: Vec<Value> = messages.into_iter().chain([answer.clone()]).collect();
-        let episode = turns::read("otel", &messages, actor);
-        let episode = episode.map_err(|error| error.at(place.clone()))?;
-        let id = first.trace.map(|id| if count > 1 { format!("{id} {}", n + 1) } else { id });
-        let success = reward.is_some_and(|reward| reward >= 1.0);
-        let whole = [calls, others.clone()].concat();
-        let source = json!({"spans": whole});
-        Ok((place, Episode { id, success, reward, ..episode }, source))
-    };
-    conversations.into_iter().enumerate().map(one).collect()
+        let meant: Vec<usize> = (0..all.len()).filter(|n| is_of(&conversations[*n])).collect();
+        if let [one] = meant[..] {
+            all[one] = Some(reward);
+        }
+    }
+    Ok(all)
 }

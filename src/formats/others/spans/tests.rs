@@ -58,7 +58,9 @@ fn the_calls_of_a_trace_are_one_episode_and_what_was_thought_stays() {
     let mut echo = call(None, "go to desk 1");
     echo["parts"][0]["arguments"] = json!({"command": "go to desk 1"}).to_string().into();
     let then = json!([first[0], first[1], echo, seen("go to desk 1", "You see a mug 1.")]);
-    let tool = json!({"name": "execute_tool act", "context": {"trace_id": "t"}, "attributes": {"gen_ai.operation.name": "execute_tool"}});
+    // What came of the last call of a tool its own span says alone.
+    let tool = json!({"name": "execute_tool act", "context": {"trace_id": "t"}, "attributes": {"gen_ai.operation.name": "execute_tool",
+        "gen_ai.tool.call.id": "take mug 1", "gen_ai.tool.call.result": "You take it."}});
     let worth = json!({"name": "reward", "context": {"trace_id": "t"}, "attributes": {"agentlightning.reward.0.value": 1.0}});
     let agent = json!({"name": "invoke_agent", "context": {"trace_id": "t"}, "attributes": {"gen_ai.operation.name": "invoke_agent",
         "gen_ai.input.messages": [text("user", GAME)], "gen_ai.output.messages": [text("assistant", "Done.")]}});
@@ -71,7 +73,10 @@ fn the_calls_of_a_trace_are_one_episode_and_what_was_thought_stays() {
     let Record { trajectory, origin, .. } = &found[0];
     assert_eq!(
         told(&found[0]),
-        [(Some("A desk."), "go to desk 1", "You see a mug 1."), (None, "take mug 1", "")]
+        [
+            (Some("A desk."), "go to desk 1", "You see a mug 1."),
+            (None, "take mug 1", "You take it.")
+        ]
     );
     assert_eq!((trajectory.suite.as_str(), trajectory.task_id.as_str()), ("otel", "t"));
     assert_eq!((trajectory.actor.as_str(), trajectory.task.as_str()), ("m", "look at a mug."));
@@ -98,15 +103,175 @@ fn what_does_not_go_on_is_an_episode_of_its_own() {
         .iter()
         .map(|record| (record.trajectory.task_id.as_str(), record.trajectory.steps.len()))
         .collect();
-    assert_eq!(all, [("t 1", 2), ("t 2", 1), ("t 3", 1), ("u", 1)]);
+    assert_eq!(all, [("t", 2), ("t 2", 1), ("t 3", 1), ("u", 1)]);
     // Nothing says what it came to.
     assert!(found.iter().all(|record| !record.trajectory.success()));
     // Of several answers the one that was gone on from was taken; at the end nobody says which.
     let both = json!([call(None, "wait"), call(None, "go")]);
-    let spans = [span("t", 1, &asked, &both), span("t", 2, &went("go"), &answer("take"))];
+    let mut first = span("t", 1, &asked, &both);
+    first["attributes"]["gen_ai.request.choice.count"] = 2.into();
+    let spans = [first, span("t", 2, &went("go"), &answer("take"))];
     assert_eq!(told(&records(&lines(&spans)).unwrap()[0])[0].1, "go");
-    let error = records(&lines(&spans[..1])).unwrap_err().to_string();
-    assert!(error.contains("2 answers") && error.contains("traces.jsonl"), "{error}");
+    assert!(records(&lines(&spans[..1])).is_err());
+}
+
+#[test]
+fn what_was_said_of_one_conversation_is_not_said_of_another() {
+    let asked = json!([text("user", GAME)]);
+    let within = |span: Value, id: &str, parent: &str| {
+        let mut span = span;
+        span["context"]["span_id"] = id.into();
+        span["parent_id"] = parent.into();
+        span
+    };
+    let worth = |parent: &str, value: Value| {
+        let said = json!({"name": "reward", "context": {"trace_id": "t"}, "attributes": {"agentlightning.reward.0.value": value}});
+        within(said, "", parent)
+    };
+    let call = |at: u64, parent: &str, command: &str| {
+        within(span("t", at, &asked, &json!([call(None, command)])), &format!("c{at}"), parent)
+    };
+    let won = |spans: &[Value]| -> Vec<bool> {
+        let found = records(&lines(spans)).unwrap();
+        found.iter().map(|record| record.trajectory.success()).collect()
+    };
+    // Two tries of one agent: nobody says which was worth it.
+    let agent = within(span("t", 1, &json!([]), &json!([])), "a", "");
+    let tries = [agent.clone(), call(2, "a", "go"), call(3, "a", "take"), worth("a", json!(1))];
+    assert_eq!(won(&tries), [false, false]);
+    let other = within(span("t", 1, &json!([]), &json!([])), "b", "");
+    let two = [agent, other, call(2, "a", "go"), call(3, "b", "take"), worth("b", json!("1.0"))];
+    assert_eq!(won(&two), [false, true]);
+    assert_eq!(won(&[call(2, "", "go"), worth("", json!(1))]), [true]);
+    let error = records(&lines(&[call(2, "", "go"), worth("", json!("good"))])).unwrap_err();
+    assert!(error.to_string().contains("is no number"), "{error}");
+}
+
+#[test]
+fn a_conversation_has_one_name_and_what_is_told_twice_is_one() {
+    let first = json!([text("system", "It is 9:00."), text("user", GAME)]);
+    let later = json!([
+        text("system", "It is 9:05."),
+        text("user", GAME),
+        call(None, "go"),
+        seen("go", "Seen.")
+    ]);
+    let named = |trace: &str, at: u64, input: &Value, output: Value| {
+        let mut span = span(trace, at, input, &output);
+        span["attributes"]["gen_ai.conversation.id"] = "c".into();
+        span
+    };
+    // Each in a trace of its own; the reward has the first one's trace alone.
+    let worth = json!({"name": "reward", "context": {"trace_id": "t"}, "attributes": {"agentlightning.reward.0.value": 1}});
+    let mut over = named("u", 2, &later, json!([call(None, "take")]));
+    over["context"]["span_id"] = "framework".into();
+    let mut under = span("u", 3, &later, &json!([call(None, "take")]));
+    under["parent_id"] = "framework".into();
+    let found =
+        records(&lines(&[named("t", 1, &first, json!([call(None, "go")])), worth, over, under]))
+            .unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(told(&found[0]), [(None, "go", "Seen."), (None, "take", "")]);
+    assert_eq!(found[0].trajectory.task_id, "c");
+    assert!(found[0].trajectory.success());
+}
+
+#[test]
+fn an_answer_may_be_several_messages_and_one_that_was_cut_off_is_none() {
+    let asked = json!([text("user", GAME)]);
+    let parts = json!([{"role": "assistant", "parts": [{"type": "reasoning", "content": "Look."}]}, call(None, "go")]);
+    let found = records(&lines(&[span("t", 1, &asked, &parts)])).unwrap();
+    assert_eq!(told(&found[0]), [(Some("Look."), "go", "")]);
+    let mut cut = text("assistant", "I would go to the");
+    cut["finish_reason"] = "length".into();
+    let history = json!([asked[0], call(None, "go"), seen("go", "Seen.")]);
+    let spans =
+        [span("t", 1, &asked, &json!([call(None, "go")])), span("t", 2, &history, &json!([cut]))];
+    assert_eq!(told(&records(&lines(&spans)).unwrap()[0]), [(None, "go", "")]);
+    // Other operations than the convention's are calls as well; an agent's turn counts where there are none.
+    for (operation, count) in [("ponder", 1), ("invoke_agent", 1), ("execute_tool", 0)] {
+        let mut one = span("t", 1, &asked, &json!([call(None, "go")]));
+        one["attributes"]["gen_ai.operation.name"] = operation.into();
+        assert_eq!(records(&lines(&[one])).map_or(0, |found| found.len()), count, "{operation}");
+    }
+}
+
+#[test]
+fn messages_are_the_same_however_they_were_written() {
+    let asked = json!([text("user", GAME)]);
+    let act =
+        |arguments: Value| json!({"type": "tool_call", "name": "act", "arguments": arguments});
+    let says = |parts: Value| json!({"role": "assistant", "parts": parts});
+    let block = |text: &str| json!({"type": "text", "content": text});
+    for (answer, echo) in [
+        (says(json!([act(json!({"x": 1}))])), says(json!([act(json!("{\"x\": 1.0}"))]))),
+        (says(json!([act(Value::Null)])), says(json!([act(json!(""))]))),
+        (says(json!([block("go"), block("on")])), says(json!([block("go on")]))),
+        (says(json!([block("<think>Hm.</think>go")])), says(json!([block("go")]))),
+        (says(json!([block("go")])), json!({"role": "model", "content": "go"})),
+    ] {
+        let history = json!([asked[0], echo, text("user", "Seen.")]);
+        let spans = [
+            span("t", 1, &asked, &json!([answer])),
+            span("t", 2, &history, &json!([text("assistant", "end")])),
+        ];
+        let found = records(&lines(&spans)).unwrap();
+        assert_eq!((found.len(), found[0].trajectory.steps.len()), (1, 2), "{answer} {echo}");
+    }
+    // A window on what was said, and a batch that was exported twice.
+    let one = |n: usize| [call(None, &format!("go {n}")), seen("", &format!("Seen {n}."))];
+    let history: Vec<Value> = (0..6).flat_map(one).collect();
+    let whole = [asked.as_array().unwrap().clone(), history].concat();
+    let windows: Vec<Value> = (0..5_usize)
+        .map(|n| {
+            let end = 1 + 2 * n;
+            let input = json!(whole[end.saturating_sub(5)..end]);
+            let mut span = span("t", n as u64, &input, &json!([whole[end]]));
+            span["context"]["span_id"] = n.to_string().into();
+            span
+        })
+        .collect();
+    let found = records(&lines(&[windows.clone(), windows].concat())).unwrap();
+    assert_eq!((found.len(), found[0].trajectory.steps.len()), (1, 5));
+}
+
+#[test]
+fn what_a_limit_took_away_is_missed() {
+    let of = |attributes: Value, dropped: u64| json!({"name": "chat", "traceId": "t", "droppedAttributesCount": dropped, "attributes": attributes});
+    let old = |n: usize| {
+        json!({format!("gen_ai.prompt.{n}.role"): "user", format!("gen_ai.prompt.{n}.content"): GAME,
+            "gen_ai.completion.0.role": "assistant", "gen_ai.completion.0.content": "go"})
+    };
+    assert_eq!(told(&records(&of(old(0), 0).to_string()).unwrap()[0]), [(None, "go", "")]);
+    let mut nobody = old(0);
+    nobody.as_object_mut().unwrap().remove("gen_ai.prompt.0.role");
+    for (span, said) in [
+        (of(old(0), 3), "3 attributes"),
+        (of(old(1), 0), "gen_ai.prompt.0 is not there"),
+        (of(nobody, 0), "gen_ai.prompt.0.role is not there"),
+    ] {
+        let error = records(&span.to_string()).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn blocks_that_are_written_as_text_are_read() {
+    let blocks = json!([{"type": "thinking", "thinking": "Hm."}, {"type": "tool_use", "id": "1", "name": "act", "input": {"command": "go"}}]);
+    let result = json!([{"type": "tool_result", "tool_use_id": "1", "content": [{"type": "text", "text": "Seen."}]}]);
+    let old = json!({"name": "anthropic.chat", "trace_id": "x", "attributes": {
+        "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": GAME,
+        "gen_ai.prompt.1.role": "assistant", "gen_ai.prompt.1.content": blocks.to_string(),
+        "gen_ai.prompt.2.role": "user", "gen_ai.prompt.2.content": result.to_string(),
+        "gen_ai.completion.0.role": "thinking", "gen_ai.completion.0.content": "So.",
+        "gen_ai.completion.1.role": "assistant", "gen_ai.completion.1.content": "",
+        "gen_ai.completion.1.tool_calls.0.function.name": "act",
+        "gen_ai.completion.1.tool_calls.0.function.arguments": "{\"command\": \"take\"}"}});
+    // As some print them, over several lines.
+    let text =
+        format!("{old:#}\n{:#}\n", json!({"name": "other", "trace_id": "x", "attributes": {}}));
+    let found = records(&text).unwrap();
+    assert_eq!(told(&found[0]), [(Some("Hm."), "go", "Seen."), (Some("So."), "take", "")]);
 }
 
 #[test]
@@ -124,11 +289,16 @@ fn a_call_may_say_what_it_goes_on_from_and_send_only_what_is_new() {
     let first = named(1, "r1", None, json!([text("user", GAME)]), json!([call(None, "go")]));
     let next =
         named(2, "r2", Some("r1"), json!([seen("go", "A mug.")]), json!([call(None, "take")]));
-    let found = records(&lines(&[first, next.clone()])).unwrap();
+    let found = records(&lines(&[first.clone(), next.clone()])).unwrap();
     assert_eq!(found.len(), 1);
     assert_eq!(told(&found[0]), [(None, "go", "A mug."), (None, "take", "")]);
+    // Gone on from again it is another one.
+    let again =
+        named(3, "r3", Some("r1"), json!([seen("go", "A cup.")]), json!([call(None, "wait")]));
+    let found = records(&lines(&[first, next.clone(), again])).unwrap();
+    assert_eq!(told(&found[1]), [(None, "go", "A cup."), (None, "wait", "")]);
     let error = records(&lines(&[next])).unwrap_err().to_string();
-    assert!(error.contains("goes on from r1"), "{error}");
+    assert!(error.contains("goes on from the answer r1"), "{error}");
 }
 
 #[test]
@@ -165,12 +335,18 @@ fn otlp_and_numbered_attributes_are_read() {
 fn spans_without_words_or_with_half_of_them_are_refused() {
     let bare = json!({"name": "chat", "attributes": {"gen_ai.operation.name": "chat"}});
     let error = records(&bare.to_string()).unwrap_err();
-    assert!(error.to_string().contains("none of them says"), "{error}");
+    assert!(error.to_string().contains("none of them says a whole answer"), "{error}");
     let cut =
         json!({"name": "chat", "attributes": {"gen_ai.output.messages": "[{\"role\": \"assist"}});
     let error = records(&cut.to_string()).unwrap_err().to_string();
     assert!(error.contains("gen_ai.output.messages: no list"), "{error}");
-    let odd = json!({"name": "chat", "attributes": [{"key": "x", "value": {"newValue": 1}}]});
+    let alone = json!({"name": "chat", "attributes": {"gen_ai.output.messages": [text("assistant", "Go.")]}});
+    let error = records(&alone.to_string()).unwrap_err().to_string();
+    assert!(error.contains("not said what was asked"), "{error}");
+    // What has its messages in fields of its own is no span.
+    let chat = json!({"name": "x", "attributes": {}, "messages": [{"role": "user", "content": "Go."}, {"role": "assistant", "content": "go"}]});
+    assert_eq!(told(&records(&chat.to_string()).unwrap()[0]), [(None, "go", "")]);
+    let odd = json!({"name": "chat", "trace_id": "t", "attributes": [{"key": "x", "value": {"newValue": 1}}]});
     let error = records(&odd.to_string()).unwrap_err().to_string();
     assert!(error.contains("attribute x") && error.contains("newValue"), "{error}");
 }
