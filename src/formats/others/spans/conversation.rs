@@ -46,6 +46,13 @@ impl<'a> Conversation<'a> {
         self.calls.push(call);
     }
 
+    /// Whether these are its last messages: all of its own, those that a window left, or the first one and those.
+    fn ends_with(&self, known: &[u64]) -> bool {
+        let window =
+            known.get(1..).filter(|rest| rest.len() > 1 && known.first() == self.keys.first());
+        self.keys.ends_with(known) || window.is_some_and(|rest| self.keys.ends_with(rest))
+    }
+
     /// The same up to one of its answers, to be gone on from otherwise.
     fn up_to(&self, length: usize) -> Self {
         let (system, messages) = (self.system.clone(), self.messages[..length].to_vec());
@@ -70,6 +77,8 @@ struct Joining<'a> {
     found: Vec<Conversation<'a>>,
     /// Which of them ended so, by what their last two messages say.
     ends: HashMap<[u64; 2], Vec<usize>>,
+    /// In which the same was asked and answered, by an answer of the same name.
+    told: HashMap<(Vec<u64>, Option<String>), usize>,
     /// In which an answer of that name is, and how many messages it has with it.
     named: HashMap<String, (usize, usize)>,
 }
@@ -77,7 +86,14 @@ struct Joining<'a> {
 impl<'a> Joining<'a> {
     fn add(&mut self, call: &'a Span, said: Said) -> Result<()> {
         let Said { system, asked, answer } = said;
-        let (at, known) = match (self.by_words(&asked), call.previous()) {
+        let keys: Vec<u64> = asked.iter().chain([&answer]).map(key).collect();
+        let same = (keys.clone(), call.response());
+        if let Some(at) = self.told.get(&same) {
+            // Two who trace say the same of one call.
+            self.found[*at].calls.push(call);
+            return Ok(());
+        }
+        let (at, known) = match (self.by_words(&asked, &keys), call.previous()) {
             (Some(found), _) => found,
             (None, Some(before)) => (self.by_name(call, &before)?, 0),
             (None, None) => {
@@ -90,21 +106,21 @@ impl<'a> Joining<'a> {
         if let [.., before, answer] = of.keys[..] {
             self.ends.entry([before, answer]).or_default().push(at);
         }
+        self.told.insert(same, at);
         self.named.extend(call.response().map(|id| (id, (at, of.messages.len()))));
         Ok(())
     }
 
     /// Which conversation these messages go on from, and how many of them it has already: that which has most of
     /// them, all of its own or those that a window left; of such ones the last.
-    fn by_words(&self, asked: &[Value]) -> Option<(usize, usize)> {
-        let keys: Vec<u64> = asked.iter().map(key).collect();
+    fn by_words(&self, asked: &[Value], keys: &[u64]) -> Option<(usize, usize)> {
         let answers = asked.iter().enumerate().rev().filter(|(_, one)| role(one) == "assistant");
         answers.into_iter().find_map(|(n, _)| {
             let known = &keys[..=n];
             // An answer alone is in many conversations.
             let [.., before, answer] = *known else { return None };
             let mut candidates = self.ends.get(&[before, answer])?.iter().rev();
-            let at = candidates.find(|at| self.found[**at].keys.ends_with(known))?;
+            let at = candidates.find(|at| self.found[**at].ends_with(known))?;
             Some((*at, n + 1))
         })
     }

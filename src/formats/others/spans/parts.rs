@@ -27,10 +27,15 @@ pub(super) fn said(call: &Span) -> Result<Said> {
     for message in call.messages("output")? {
         answer.extend(chat(&message, "assistant")?);
     }
-    let answer = merged(answer).ok_or_else(|| Error::new("a call without an answer"))?;
+    let answer = answer.into_iter().reduce(|first, next| both(first, &next));
+    let answer = answer.ok_or_else(|| Error::new("a call without an answer"))?;
     for message in told.iter().chain(&call.messages("input")?) {
         for one in chat(message, "user")? {
-            if role(&one) == "system" { system.push(one) } else { asked.push(one) }
+            match asked.pop_if(|last| role(last) == "assistant" && role(&one) == "assistant") {
+                Some(last) => asked.push(both(last, &one)),
+                None if role(&one) == "system" => system.push(one),
+                None => asked.push(one),
+            }
         }
     }
     if asked.is_empty() && system.is_empty() {
@@ -41,21 +46,17 @@ pub(super) fn said(call: &Span) -> Result<Said> {
     Ok(Said { system, asked, answer })
 }
 
-/// The messages of an answer as one: what was thought, what was said, what was called.
-fn merged(messages: Vec<Value>) -> Option<Value> {
-    let mut all = messages.into_iter();
-    let mut first = all.next()?;
-    for next in all {
-        for field in ["content", "reasoning"] {
-            let both = [&first[field], &next[field]].map(text_of);
-            let both = both.iter().map(String::as_str).filter(|text| !text.is_empty());
-            first[field] = both.collect::<Vec<_>>().join("\n").into();
-        }
-        let calls = [&first["tool_calls"], &next["tool_calls"]];
-        let calls = calls.iter().filter_map(|of| of.as_array()).flatten();
-        first["tool_calls"] = calls.cloned().collect::<Vec<_>>().into();
+/// Two messages of one answer as one: what was thought, what was said, what was called.
+fn both(mut first: Value, next: &Value) -> Value {
+    for field in ["content", "reasoning"] {
+        let texts = [&first[field], &next[field]].map(text_of);
+        let texts = texts.iter().map(String::as_str).filter(|text| !text.is_empty());
+        first[field] = texts.collect::<Vec<_>>().join("\n").into();
     }
-    Some(first)
+    let calls = [&first["tool_calls"], &next["tool_calls"]];
+    let calls = calls.iter().filter_map(|of| of.as_array()).flatten();
+    first["tool_calls"] = calls.cloned().collect::<Vec<_>>().into();
+    first
 }
 
 /// The parts of a message: its own, or those that its content is the JSON of (Anthropic's blocks).
@@ -96,6 +97,8 @@ fn chat(message: &Value, usual: &str) -> Result<Vec<Value>> {
         match part["type"].as_str() {
             Some("text") => said.push(text_of(of(["content", "text"]))),
             Some("reasoning" | "thinking") => thought.push(text_of(of(["content", "thinking"]))),
+            // Some write it twice.
+            Some("tool_call" | "tool_use") if calls.iter().any(|call| is_named(call, &part)) => {}
             Some("tool_call" | "tool_use") => {
                 let arguments = read(of(["arguments", "input"]));
                 calls.push(json!({"id": part["id"], "name": part["name"], "arguments": arguments}));
@@ -122,6 +125,11 @@ fn chat(message: &Value, usual: &str) -> Result<Vec<Value>> {
         found.push(one);
     }
     Ok(found)
+}
+
+/// Whether a call has the id of a part.
+fn is_named(call: &Value, part: &Value) -> bool {
+    part["id"].is_string() && call["id"] == part["id"]
 }
 
 /// Arguments that are a text of JSON, as that; none are no fields.

@@ -93,7 +93,8 @@ fn what_does_not_go_on_is_an_episode_of_its_own() {
     let spans = [
         span("t", 1, &asked, &answer("go")),
         span("t", 2, &went("go"), &answer("take")),
-        // Asked once more, and another conversation of that trace.
+        // Asked once more, told twice, and another conversation of that trace.
+        span("t", 3, &asked, &answer("wait")),
         span("t", 3, &asked, &answer("wait")),
         span("t", 4, &json!([text("user", "Sum up.")]), &json!([text("assistant", "It went.")])),
         span("u", 1, &asked, &answer("go")),
