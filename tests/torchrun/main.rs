@@ -219,6 +219,23 @@ fn a_stop_is_heard_while_what_is_held_out_is_measured() {
     assert_eq!(measured.keys().copied().collect::<Vec<_>>(), [0, 2]);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn an_end_that_nobody_here_wished_for_is_no_finish() {
+    let Some(python) = python() else { return };
+    let dir = collected("20");
+    let data = dir.path();
+    let mut run_of = begin(data, &python, "100000");
+    assert!(soon(Duration::from_mins(3), || is_at(data, "1", 3)), "no update");
+    let job = std::fs::read_dir(data.join("torchrun")).unwrap().next().unwrap().unwrap().path();
+    std::fs::write(job.join("leave"), "").unwrap();
+    assert!(!run_of.wait().unwrap().success());
+    let runs = json(data, &["data", "list", "runs"]);
+    let told = &runs[0]["error"];
+    assert!(told.as_str().is_some_and(|told| told.contains("asked it to leave")), "{runs:?}");
+    assert!(job.join("out").is_dir(), "what it saved is gone");
+}
+
 #[test]
 fn what_torchrun_cannot_do_is_refused_by_name() {
     let dir = collected("12");
