@@ -232,7 +232,7 @@ fn an_end_that_nobody_here_wished_for_is_no_finish() {
     assert!(!run_of.wait().unwrap().success());
     let runs = json(data, &["data", "list", "runs"]);
     let told = &runs[0]["error"];
-    assert!(told.as_str().is_some_and(|told| told.contains("asked it to leave")), "{runs:?}");
+    assert!(told.as_str().is_some_and(|told| told.contains("had asked it to leave")), "{runs:?}");
     assert!(job.join("out").is_dir(), "what it saved is gone");
 }
 

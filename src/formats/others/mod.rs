@@ -106,7 +106,7 @@ fn items(path: &Path) -> Result<Vec<Item>> {
         }
         Ok(whole) => Ok(vec![(name.to_string(), whole)]),
         // One value below the other, each over several lines.
-        Err(_) if text.lines().next().is_some_and(|line| line.trim() == "{") => {
+        Err(_) if text.trim_start().lines().next().is_some_and(|line| line.trim() == "{") => {
             let all = serde_json::Deserializer::from_str(text).into_iter::<Value>().enumerate();
             let read = |(n, item): (usize, serde_json::Result<Value>)| {
                 budget::cancel().check()?;

@@ -275,9 +275,11 @@ impl<'a> Torchrun<'a> {
             (true, _) if self.is_done() => Ok(()),
             (true, Wish::Stop) => Err(Error::cancelled()),
             // Nobody here wished for it.
-            (true, _) => Err(Error::new("another start of this run asked it to leave").hint(
-                "see that nothing else trains it; train --resume goes on from what it saved",
-            )),
+            (true, _) => Err(Error::new(
+                "it ended before its last update was made and measured, as if another start of this run had asked \
+                 it to leave",
+            )
+            .hint("see that nothing else trains it; train --resume goes on from what it saved")),
             (false, _) => Err(self.broken(&process.obituary())),
         }
     }

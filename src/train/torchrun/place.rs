@@ -142,7 +142,9 @@ impl Place {
 
     /// Asks an earlier start of the job to save and end: whoever it was told by may not reach it any more.
     pub fn ask_to_leave(&self) -> Result<()> {
-        ended(at(&self.of, &format!("touch {}/leave", quoted(&self.where_it_is())))).map(drop)
+        let folder = quoted(&self.where_it_is());
+        // Its owner may just have cleared it away.
+        ended(at(&self.of, &format!("! test -d {folder} || touch {folder}/leave"))).map(drop)
     }
 
     /// Removes the whole job; what cannot be removed stays.

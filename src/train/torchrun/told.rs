@@ -83,17 +83,22 @@ impl Measured {
     }
 }
 
+fn unread(why: &serde_json::Error, text: &str) -> Error {
+    Error::new(format!("what torchrun told cannot be read: {why}: {text}"))
+}
+
 impl Told {
     /// Reads a line of standard output; none of one that others wrote.
     pub fn read(line: &str) -> Result<Option<Self>> {
-        // What others wrote may stand before it in its line.
-        line.trim_end().split_once(MARK).map(|(_, told)| Self::parse(told)).transpose()
+        // What others wrote may stand before it in its line, and behind it.
+        let Some((_, told)) = line.split_once(MARK) else { return Ok(None) };
+        let first = serde_json::Deserializer::from_str(told).into_iter().next();
+        first.transpose().map_err(|e| unread(&e, told))
     }
 
     /// Reads a line without its mark.
     pub fn parse(text: &str) -> Result<Self> {
-        serde_json::from_str(text)
-            .map_err(|e| Error::new(format!("what torchrun told cannot be read: {e}: {text}")))
+        serde_json::from_str(text).map_err(|e| unread(&e, text))
     }
 
     /// The update that it is about, if it is about one.

@@ -1,5 +1,7 @@
 //! A span, with its attributes as plain JSON however they were written.
 
+use std::rc::Rc;
+
 use serde_json::{Map, Value, json};
 
 use super::plain::{is_thought, list, numbered, plain};
@@ -20,11 +22,15 @@ pub(super) struct Span {
     /// Its own id, and that of the span that it is within.
     pub id: Option<String>,
     pub parent: Option<String>,
+    /// When it ended, in the same measure.
+    pub end: i128,
     /// When it began; of equal ones (or where nobody says it) that which was asked less is before.
     pub start: (i128, usize),
     pub attributes: Map<String, Value>,
     /// The trace that it is of.
     pub trace: Option<String>,
+    /// Its resource and scope, which it shares with others of a batch.
+    pub beside: Option<Rc<Value>>,
     /// All of it, its attributes apart.
     rest: Value,
 }
@@ -43,13 +49,12 @@ impl Span {
             let scopes = ["scopeSpans", "instrumentationLibrarySpans"];
             let scopes = scopes.iter().filter_map(|key| of[*key].as_array()).flatten();
             for scope in scopes {
+                let beside = json!({"resource": {"attributes": resource}, "scope": scope["scope"]});
+                let beside = Rc::new(beside);
                 for span in scope["spans"].as_array().into_iter().flatten() {
-                    let mut span = span.clone();
-                    if let Value::Object(fields) = &mut span {
-                        fields.insert("resource".into(), json!({"attributes": resource.clone()}));
-                        fields.insert("scope".into(), scope["scope"].clone());
-                    }
-                    found.push(Self::of(&format!("{place}, span {}", found.len() + 1), span)?);
+                    let place = format!("{place}, span {}", found.len() + 1);
+                    let span = Self::of(&place, span.clone())?;
+                    found.push(Self { beside: Some(Rc::clone(&beside)), ..span });
                 }
             }
         }
@@ -74,6 +79,8 @@ impl Span {
             None => attributes.len(),
         };
         let start = (start, asked);
+        let ended = ["endTimeUnixNano", "end_time", "endTime"];
+        let end = ended.iter().find_map(|key| span.get(*key)).map_or(0, nanoseconds);
         let dropped = span["droppedAttributesCount"].as_u64().unwrap_or_default();
         if dropped > 0 && attributes.keys().any(|key| key.starts_with("gen_ai.")) {
             let what = format!("{dropped} attributes of it were dropped when it was traced");
@@ -84,7 +91,8 @@ impl Span {
         if let Value::Object(fields) = &mut span {
             fields.remove("attributes");
         }
-        Ok(Self { place: place.into(), id, parent, start, attributes, trace, rest: span })
+        let (place, beside) = (place.into(), None);
+        Ok(Self { place, id, parent, end, start, attributes, trace, beside, rest: span })
     }
 
     /// An attribute that is a text.
@@ -116,6 +124,11 @@ impl Span {
         all.filter_map(|(kind, id)| Some(format!("{kind} {}", id?)))
     }
 
+    /// What a call of a tool came to.
+    pub fn result(&self) -> Option<&Value> {
+        self.attributes.get("gen_ai.tool.call.result")
+    }
+
     /// What was said to be the worth of something.
     pub fn reward(&self) -> Result<Option<f64>> {
         // Its first versions said it so.
@@ -123,11 +136,13 @@ impl Span {
             let name = self.rest["name"].as_str().unwrap_or_default();
             self.attributes.get("reward").filter(|_| name.starts_with("agentlightning."))
         };
-        let Some(said) = self.attributes.get(REWARD).or_else(old) else { return Ok(None) };
+        let own = self.attributes.get(REWARD).map(|said| (REWARD, said));
+        let said = own.or_else(|| Some(("reward", old()?)));
+        let Some((key, said)) = said else { return Ok(None) };
         let number = said.as_f64().or_else(|| said.as_bool().map(f64::from));
         let number = number.or_else(|| said.as_str()?.parse().ok());
         let number = number.filter(|number: &f64| number.is_finite());
-        let odd = || Error::new(format!("{REWARD}: {said} is no number")).at(&self.place);
+        let odd = || Error::new(format!("{key}: {said} is no number")).at(&self.place);
         number.map(Some).ok_or_else(odd)
     }
 
@@ -148,31 +163,25 @@ impl Span {
         ["invoke_agent", "invoke_workflow"].contains(&self.operation()) && self.is_answered()
     }
 
-    /// Whether one answer is said: none that was cut off or is empty, and not several of which nobody says
-    /// which was taken. What cannot be read is refused later.
+    /// Whether one answer is said: none that was cut off, and not several of which nobody says which was taken.
+    /// What cannot be read is refused later.
     fn is_answered(&self) -> bool {
-        let cut = |message: &Value| {
-            let why = message["finish_reason"].as_str();
-            why.is_some_and(|why| ["length", "content_filter", "error"].contains(&why))
-        };
-        let is_empty = |message: &Value| {
-            let parts = ["parts", "content"].iter().filter_map(|key| message[*key].as_array());
-            let texts = ["content", "reasoning_content"].map(|key| message[key].as_str());
-            let calls = ["tool_calls", "function_call"].map(|key| &message[key]);
-            parts.flatten().next().is_none()
-                && texts.iter().flatten().all(|text| text.trim().is_empty())
-                && calls.iter().all(|of| of.is_null() || of.as_array().is_some_and(Vec::is_empty))
-        };
-        self.messages("output").map_or(true, |all| {
-            let said = all.iter().filter(|one| !is_thought(one)).count();
-            !all.iter().all(|one| cut(one) || is_empty(one)) && (said < 2 || !self.has_choices())
-        })
+        let Ok(all) = self.messages("output") else { return true };
+        let said: Vec<&Value> = all.iter().filter(|one| !is_thought(one)).collect();
+        let why = self.attributes.get("gen_ai.response.finish_reasons").and_then(Value::as_array);
+        let whole = why.is_none_or(|all| all.is_empty() || !all.iter().all(is_cut));
+        let cut = said.iter().any(|one| is_cut(&one["finish_reason"]));
+        !said.is_empty() && whole && !cut && (said.len() < 2 || !self.has_choices())
     }
 
-    /// Whether another says the same answer.
-    pub fn says_the_same(&self, other: &Self) -> bool {
-        let said = |span: &Self| span.messages("output").ok();
-        said(self).is_some_and(|said_here| Some(said_here) == said(other))
+    /// Whether it tells of the same call as another one that says the same: by its answer's name, or, where one of
+    /// them says none, because neither had ended when the other began.
+    pub fn is_told_by(&self, other: &Self) -> bool {
+        if let (Some(one), Some(two)) = (self.response(), other.response()) {
+            return one == two;
+        }
+        let begins_in = |a: &Self, b: &Self| b.start.0 <= a.start.0 && a.start.0 < b.end;
+        begins_in(self, other) || begins_in(other, self)
     }
 
     /// How many answers were asked for: by the convention one, unless it says another number; before it every
@@ -191,8 +200,10 @@ impl Span {
                 return Ok(all);
             }
         }
-        let old = if side == "input" { "gen_ai.prompt" } else { "gen_ai.completion" };
-        numbered(&self.attributes, old)
+        if side == "input" {
+            return numbered(&self.attributes, "gen_ai.prompt", None);
+        }
+        numbered(&self.attributes, "gen_ai.completion", Some("assistant"))
     }
 
     /// What the model was told beside the conversation: parts of a message.
@@ -200,8 +211,9 @@ impl Span {
         let key = "gen_ai.system_instructions";
         match self.attributes.get(key) {
             None | Some(Value::Null) => Ok(Vec::new()),
-            Some(Value::String(text)) if !text.trim_start().starts_with('[') => {
-                Ok(vec![json!({"type": "text", "content": text})])
+            Some(Value::String(text)) => {
+                let plain = || vec![json!({"type": "text", "content": text})];
+                Ok(serde_json::from_str(text).unwrap_or_else(|_| plain()))
             }
             Some(said) => list(key, said),
         }
@@ -210,7 +222,10 @@ impl Span {
     /// What in it may be messages that are not read.
     pub fn unread(&self) -> Option<&str> {
         let may_be = ["message", "prompt", "completion"];
-        let mut keys = self.attributes.keys().map(String::as_str);
+        let is_read = ["gen_ai.input.messages", "gen_ai.output.messages"];
+        let known =
+            |key: &str| is_read.contains(&key) || key.contains("usage") || key.contains("token");
+        let mut keys = self.attributes.keys().map(String::as_str).filter(|key| !known(key));
         keys.find(|key| may_be.iter().any(|word| key.contains(word)))
     }
 
@@ -222,4 +237,10 @@ impl Span {
         }
         whole
     }
+}
+
+/// Whether a reason why an answer ended is that it was cut off.
+fn is_cut(why: &Value) -> bool {
+    let cut = ["length", "max_tokens", "content_filter", "safety", "recitation", "error"];
+    why.as_str().is_some_and(|why| cut.contains(&why.to_lowercase().as_str()))
 }

@@ -1,18 +1,60 @@
 //! Calls that go on from one another: the conversations of a trace.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use super::attributes::Span;
 use super::parts::{Said, key, role, said};
+use super::tied::Family;
 use crate::budget;
 use crate::error::{Error, Result};
+
+/// A call, with what it says.
+pub(super) struct Call<'a> {
+    pub span: &'a Span,
+    said: Said,
+    /// What each message that was asked says, and the answer.
+    keys: Vec<u64>,
+}
+
+/// The calls of these spans, of those that say an answer.
+pub(super) fn calls<'a>(spans: impl Iterator<Item = &'a Span>) -> Result<Vec<Call<'a>>> {
+    let mut found = Vec::new();
+    for span in spans {
+        budget::cancel().check()?;
+        let Some(said) = said(span).map_err(|error| error.at(&span.place))? else { continue };
+        let keys = said.asked.iter().chain([&said.answer]).map(key).collect();
+        found.push(Call { span, said, keys });
+    }
+    Ok(found)
+}
+
+/// Leaves out what is told twice over one another: a framework and the library that it calls may say the same, and a
+/// span may have the beginning and the end of what the calls within it say in full.
+pub(super) fn once<'a>(calls: Vec<Call<'a>>, family: &Family) -> Vec<Call<'a>> {
+    let of: HashMap<usize, usize> =
+        calls.iter().enumerate().filter_map(|(n, call)| Some((family.at(call.span)?, n))).collect();
+    let mut left_out = HashSet::new();
+    for (n, call) in calls.iter().enumerate() {
+        let Some(over) = family.over(call.span).find_map(|at| of.get(&at).copied()) else {
+            continue;
+        };
+        let keys = &calls[over].keys;
+        if keys.last() == call.keys.last() {
+            left_out.insert(if *keys == call.keys { n } else { over });
+        }
+    }
+    let all = calls.into_iter().enumerate();
+    all.filter(|(n, _)| !left_out.contains(n)).map(|(_, call)| call).collect()
+}
 
 /// A conversation, as far as it was traced.
 pub(super) struct Conversation<'a> {
     /// Its calls, the first one first.
     pub calls: Vec<&'a Span>,
+    /// Others that tell of the same calls.
+    pub again: Vec<&'a Span>,
     /// What was said beside it, as its first call has it.
     pub system: Vec<Value>,
     /// All of it; the last message is its last call's answer.
@@ -24,17 +66,12 @@ pub(super) struct Conversation<'a> {
 impl<'a> Conversation<'a> {
     /// A conversation of so far no calls.
     fn of(system: Vec<Value>, messages: Vec<Value>, keys: Vec<u64>) -> Self {
-        Self { calls: Vec::new(), system, messages, keys }
+        Self { calls: Vec::new(), again: Vec::new(), system, messages, keys }
     }
 
     /// What it belongs to, by name.
     pub fn id(&self) -> Option<String> {
         self.calls.first().and_then(|call| call.belongs_to())
-    }
-
-    /// Where it ends in the file.
-    pub fn place(&self) -> &'a str {
-        self.calls.last().map_or("", |call| &call.place)
     }
 
     /// Adds what a call was asked that is new, and its answer.
@@ -61,12 +98,11 @@ impl<'a> Conversation<'a> {
 }
 
 /// The conversations of calls that stand in order of time.
-pub(super) fn joined<'a>(calls: impl Iterator<Item = &'a Span>) -> Result<Vec<Conversation<'a>>> {
+pub(super) fn joined(calls: Vec<Call<'_>>) -> Result<Vec<Conversation<'_>>> {
     let mut all = Joining::default();
     for call in calls {
         budget::cancel().check()?;
-        let said = said(call).map_err(|error| error.at(&call.place))?;
-        all.add(call, said)?;
+        all.add(call)?;
     }
     Ok(all.found)
 }
@@ -77,50 +113,54 @@ struct Joining<'a> {
     found: Vec<Conversation<'a>>,
     /// Which of them ended so, by what their last two messages say.
     ends: HashMap<[u64; 2], Vec<usize>>,
-    /// In which the same was asked and answered, by an answer of the same name.
-    told: HashMap<(Vec<u64>, Option<String>), usize>,
+    /// Calls in which the same was asked and answered, and the conversation of each.
+    told: HashMap<Vec<u64>, Vec<(&'a Span, usize)>>,
     /// In which an answer of that name is, and how many messages it has with it.
     named: HashMap<String, (usize, usize)>,
 }
 
 impl<'a> Joining<'a> {
-    fn add(&mut self, call: &'a Span, said: Said) -> Result<()> {
+    fn add(&mut self, Call { span, said, keys }: Call<'a>) -> Result<()> {
         let Said { system, asked, answer } = said;
-        let keys: Vec<u64> = asked.iter().chain([&answer]).map(key).collect();
-        let same = (keys.clone(), call.response());
-        if let Some(at) = self.told.get(&same) {
-            // Two who trace say the same of one call.
-            self.found[*at].calls.push(call);
+        let mut same = self.told.get(&keys).into_iter().flatten();
+        if let Some((_, at)) = same.find(|(other, _)| span.is_told_by(other)) {
+            self.found[*at].again.push(span);
             return Ok(());
         }
-        let (at, known) = match (self.by_words(&asked, &keys), call.previous()) {
+        let (at, known) = match (self.by_words(span, &asked, &keys), span.previous()) {
             (Some(found), _) => found,
-            (None, Some(before)) => (self.by_name(call, &before)?, 0),
+            (None, Some(before)) => (self.by_name(span, &before)?, 0),
             (None, None) => {
                 self.found.push(Conversation::of(system, Vec::new(), Vec::new()));
                 (self.found.len() - 1, 0)
             }
         };
         let of = &mut self.found[at];
-        of.add(call, asked.into_iter().skip(known), answer);
+        of.add(span, asked.into_iter().skip(known), answer);
         if let [.., before, answer] = of.keys[..] {
             self.ends.entry([before, answer]).or_default().push(at);
         }
-        self.told.insert(same, at);
-        self.named.extend(call.response().map(|id| (id, (at, of.messages.len()))));
+        self.told.entry(keys).or_default().push((span, at));
+        self.named.extend(span.response().map(|id| (id, (at, of.messages.len()))));
         Ok(())
     }
 
     /// Which conversation these messages go on from, and how many of them it has already: that which has most of
-    /// them, all of its own or those that a window left; of such ones the last.
-    fn by_words(&self, asked: &[Value], keys: &[u64]) -> Option<(usize, usize)> {
+    /// them, all of its own or those that a window left; of such ones the last that is within the same span, else
+    /// the last.
+    fn by_words(&self, call: &Span, asked: &[Value], keys: &[u64]) -> Option<(usize, usize)> {
         let answers = asked.iter().enumerate().rev().filter(|(_, one)| role(one) == "assistant");
         answers.into_iter().find_map(|(n, _)| {
             let known = &keys[..=n];
             // An answer alone is in many conversations.
             let [.., before, answer] = *known else { return None };
-            let mut candidates = self.ends.get(&[before, answer])?.iter().rev();
-            let at = candidates.find(|at| self.found[**at].ends_with(known))?;
+            let ended = self.ends.get(&[before, answer])?.iter().rev();
+            let mut ended = ended.filter(|at| self.found[**at].ends_with(known));
+            let mut near = ended.clone();
+            let beside = |at: &&usize| {
+                self.found[**at].calls.last().is_some_and(|last| last.parent == call.parent)
+            };
+            let at = near.find(beside).or_else(|| ended.next())?;
             Some((*at, n + 1))
         })
     }

@@ -14,12 +14,13 @@ mod tests;
 mod tied;
 mod when;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 
 use self::attributes::Span;
-use self::conversation::{Conversation, joined};
+use self::conversation::{Conversation, calls, joined, once};
 use self::tied::{Family, tied};
 use super::episode::Episode;
 use super::turns::text_of;
@@ -36,7 +37,8 @@ pub(super) fn is_one(item: &Value) -> bool {
         || item["context"]["trace_id"].is_string();
     let plain = item["attributes"].as_object();
     let speaks = || plain.is_some_and(|all| all.keys().any(|key| key.starts_with("gen_ai.")));
-    item["resourceSpans"].is_array() || item["name"].is_string() && (traced || speaks())
+    let chats = ["messages", "conversations"].iter().any(|key| item.get(*key).is_some());
+    item["resourceSpans"].is_array() || item["name"].is_string() && !chats && (traced || speaks())
 }
 
 /// The episodes of a file's spans.
@@ -69,26 +71,22 @@ pub(super) fn read(items: Vec<Item>) -> Result<Vec<Found>> {
 fn episodes(spans: &[Span]) -> Result<Vec<Found>> {
     let family = Family::of(spans);
     let has_calls = spans.iter().any(Span::is_call);
-    let speaks = |span: &Span| if has_calls { span.is_call() } else { span.is_agent() };
-    // A framework and the library that it calls may both say what was asked and answered.
-    let retold = |span: &Span| {
-        let mut over = family.over(span).filter_map(|at| spans.get(at));
-        over.any(|other| speaks(other) && other.says_the_same(span))
-    };
-    let is_turn: Vec<bool> = spans.iter().map(|span| speaks(span) && !retold(span)).collect();
-    let calls = spans.iter().zip(&is_turn).filter(|(_, is)| **is).map(|(span, _)| span);
+    let speaks = |span: &&Span| if has_calls { span.is_call() } else { span.is_agent() };
+    let calls = once(calls(spans.iter().filter(speaks))?, &family);
     let conversations = joined(calls)?;
     let rewards = rewards(spans, &family, &conversations)?;
     let results = results(spans);
-    let others = spans.iter().zip(&is_turn).filter(|(_, is)| !**is);
-    let mut others: Vec<Value> = others.map(|(span, _)| span.whole()).collect();
+    let own = conversations.iter().flat_map(|of| of.calls.iter().chain(&of.again));
+    let own: HashSet<*const Span> = own.map(|span| std::ptr::from_ref(*span)).collect();
+    let others = spans.iter().filter(|span| !own.contains(&std::ptr::from_ref(*span)));
+    let mut others: Vec<&Span> = others.collect();
     let mut named: HashMap<String, usize> = HashMap::new();
     let mut found = Vec::with_capacity(conversations.len());
     for (conversation, reward) in conversations.into_iter().zip(rewards) {
-        let place = conversation.place().to_string();
-        let source = conversation.calls.iter().map(|span| span.whole());
+        let place = conversation.calls.last().map(|call| call.place.clone()).unwrap_or_default();
         // The other spans are kept with the first of them.
-        let source: Vec<Value> = source.chain(others.drain(..)).collect();
+        let source = conversation.calls.iter().chain(&conversation.again).copied();
+        let source = whole(source.chain(others.drain(..)));
         let id = conversation.id().map(|id| {
             let known = named.entry(id.clone()).or_default();
             *known += 1;
@@ -97,30 +95,61 @@ fn episodes(spans: &[Span]) -> Result<Vec<Found>> {
         let episode = episode(conversation, &results).map_err(|error| error.at(&place))?;
         let success = reward.is_some_and(|reward| reward >= 1.0);
         let episode = Episode { id, success, reward, ..episode };
-        found.push((place, episode, json!({"spans": source})));
+        found.push((place, episode, source));
     }
     Ok(found)
 }
 
 /// A conversation as an episode, with what its last calls of tools came to, where their spans say it.
-fn episode(of: Conversation<'_>, results: &HashMap<&str, &Value>) -> Result<Episode> {
+fn episode(of: Conversation<'_>, results: &HashMap<&str, Vec<&Span>>) -> Result<Episode> {
     let actor = ["gen_ai.agent.name", "gen_ai.response.model", "gen_ai.request.model"];
     let actor = actor.iter().find_map(|key| of.calls.first()?.attributes.get(*key)?.as_str());
     let last = of.messages.last().and_then(|answer| answer["tool_calls"].as_array());
-    let told = last.into_iter().flatten().filter_map(|call| results.get(call["id"].as_str()?));
-    let told: Vec<Value> =
-        told.map(|said| json!({"role": "tool", "content": text_of(said)})).collect();
+    let told = last.into_iter().flatten().filter_map(|call| {
+        let (of, all) = (of.calls.last()?, results.get(call["id"].as_str()?)?);
+        // Ids may be used again: what came next, of who is within the same.
+        let after = all.iter().filter(|span| span.start.0 == 0 || span.start.0 >= of.start.0);
+        after.min_by_key(|span| (span.parent != of.parent, span.start)).map(|span| span.result())
+    });
+    let told = told.flatten().map(|said| json!({"role": "tool", "content": text_of(said)}));
+    let told: Vec<Value> = told.collect();
     let messages: Vec<Value> = of.system.into_iter().chain(of.messages).chain(told).collect();
     turns::read("otel", &messages, actor)
 }
 
-/// What calls of tools came to, by their ids.
-fn results(spans: &[Span]) -> HashMap<&str, &Value> {
-    let all = spans.iter().filter_map(|span| {
-        let result = span.attributes.get("gen_ai.tool.call.result")?;
-        Some((span.attributes.get("gen_ai.tool.call.id")?.as_str()?, result))
-    });
-    all.collect()
+/// Spans that say what a call of a tool came to, by its id.
+fn results(spans: &[Span]) -> HashMap<&str, Vec<&Span>> {
+    let mut found: HashMap<&str, Vec<&Span>> = HashMap::new();
+    for span in spans.iter().filter(|span| span.result().is_some()) {
+        let id = span.attributes.get("gen_ai.tool.call.id").and_then(Value::as_str);
+        if let Some(id) = id {
+            found.entry(id).or_default().push(span);
+        }
+    }
+    found
+}
+
+/// Spans as they are kept, each with the number of its resource among those of all.
+fn whole<'a>(spans: impl Iterator<Item = &'a Span>) -> Value {
+    let mut resources: Vec<Rc<Value>> = Vec::new();
+    let mut all = Vec::new();
+    for span in spans {
+        let mut whole = span.whole();
+        if let Some(beside) = &span.beside {
+            let known = resources.iter().rposition(|known| Rc::ptr_eq(known, beside));
+            whole["in_resource"] = known.unwrap_or(resources.len()).into();
+            if known.is_none() {
+                resources.push(Rc::clone(beside));
+            }
+        }
+        all.push(whole);
+    }
+    let resources: Vec<Value> = resources.iter().map(|one| Value::clone(one)).collect();
+    if resources.is_empty() {
+        json!({"spans": all})
+    } else {
+        json!({"resources": resources, "spans": all})
+    }
 }
 
 /// What each conversation was worth, where a span says so (Agent Lightning's `emit_reward`; the last one, as there)

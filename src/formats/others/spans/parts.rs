@@ -19,8 +19,8 @@ pub(super) struct Said {
     pub answer: Value,
 }
 
-/// What a call says, as chat messages.
-pub(super) fn said(call: &Span) -> Result<Said> {
+/// What a call says, as chat messages; nothing of one whose answer is empty.
+pub(super) fn said(call: &Span) -> Result<Option<Said>> {
     let told = call.instructions()?;
     let told = (!told.is_empty()).then(|| json!({"role": "system", "parts": told}));
     let (mut system, mut asked, mut answer) = (Vec::new(), Vec::new(), Vec::new());
@@ -28,12 +28,14 @@ pub(super) fn said(call: &Span) -> Result<Said> {
         answer.extend(chat(&message, "assistant")?);
     }
     let answer = answer.into_iter().reduce(|first, next| both(first, &next));
-    let answer = answer.ok_or_else(|| Error::new("a call without an answer"))?;
+    let Some(answer) = answer.filter(|answer| !is_empty(answer)) else { return Ok(None) };
     for message in told.iter().chain(&call.messages("input")?) {
         for one in chat(message, "user")? {
             match asked.pop_if(|last| role(last) == "assistant" && role(&one) == "assistant") {
                 Some(last) => asked.push(both(last, &one)),
                 None if role(&one) == "system" => system.push(one),
+                // Nothing was done by it.
+                None if role(&one) == "assistant" && is_empty(&one) => {}
                 None => asked.push(one),
             }
         }
@@ -43,7 +45,13 @@ pub(super) fn said(call: &Span) -> Result<Said> {
             "gen_ai.input.messages is written where gen_ai.output.messages is, unless it was taken out",
         ));
     }
-    Ok(Said { system, asked, answer })
+    Ok(Some(Said { system, asked, answer }))
+}
+
+/// Whether a message says and calls nothing.
+fn is_empty(of: &Value) -> bool {
+    let calls = of["tool_calls"].as_array().is_some_and(|calls| !calls.is_empty());
+    !calls && text_of(&of["content"]).trim().is_empty()
 }
 
 /// Two messages of one answer as one: what was thought, what was said, what was called.
@@ -61,22 +69,28 @@ fn both(mut first: Value, next: &Value) -> Value {
 
 /// The parts of a message: its own, or those that its content is the JSON of (Anthropic's blocks).
 fn parts(message: &Value) -> Result<Option<Vec<Value>>> {
-    if message.get("parts").is_some() {
+    if message.get("parts").is_some_and(|parts| !parts.is_null()) {
         return Ok(Some(list(message, "parts")?.to_vec()));
     }
     let inner = match &message["content"] {
         Value::Array(all) => Some(all.clone()),
-        Value::String(text) if text.trim_start().starts_with("[{") => {
+        // What a tool said may look like them.
+        Value::String(text) if text.trim_start().starts_with("[{") && role(message) != "tool" => {
             serde_json::from_str(text).ok()
         }
         _ => None,
     };
-    let typed = |all: &Vec<Value>| all.iter().all(|part| part["type"].is_string());
-    Ok(inner.filter(typed))
+    let known =
+        ["text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking"];
+    let is_known = |part: &Value| part["type"].as_str().is_some_and(|kind| known.contains(&kind));
+    Ok(inner.filter(|all: &Vec<Value>| all.iter().all(is_known)))
 }
 
 /// A message of parts as one of chat; what several tools said is as many messages.
 fn chat(message: &Value, usual: &str) -> Result<Vec<Value>> {
+    if !message.is_object() {
+        return Err(Error::new("a message that is no object"));
+    }
     if is_thought(message) {
         let thought = text_of(&message["content"]);
         return Ok(vec![json!({"role": "assistant", "content": "", "reasoning": thought})]);
@@ -84,10 +98,14 @@ fn chat(message: &Value, usual: &str) -> Result<Vec<Value>> {
     let who = message["role"].as_str().unwrap_or(usual);
     let (mut thought, mut said, mut told) = (vec![], vec![], vec![]);
     let mut calls = list(message, "tool_calls")?.to_vec();
+    let old = message.get("function_call").filter(|call| !call.is_null());
+    calls.extend(old.cloned());
     let Some(parts) = parts(message)? else {
         let mut plain = message.clone();
         if let Value::Object(fields) = &mut plain {
             fields.insert("role".into(), who.into());
+            fields.insert("tool_calls".into(), calls.into());
+            fields.remove("function_call");
         }
         return Ok(vec![plain]);
     };
@@ -104,7 +122,7 @@ fn chat(message: &Value, usual: &str) -> Result<Vec<Value>> {
                 calls.push(json!({"id": part["id"], "name": part["name"], "arguments": arguments}));
             }
             // What a server's own tool said is a part of the answer.
-            Some("tool_call_response") if usual != "assistant" => {
+            Some("tool_call_response") if who != "assistant" => {
                 told.push(text_of(of(["response", "result"])));
             }
             Some("tool_result") => told.push(text_of(of(["content", "result"]))),
@@ -162,7 +180,7 @@ pub(super) fn key(of: &Value) -> u64 {
     let text = text.trim_start();
     let said = text.strip_prefix("<think>").and_then(|rest| rest.split_once("</think>"));
     for word in said.map_or(text, |(_, said)| said).split_whitespace() {
-        to.write(word.as_bytes());
+        word.hash(&mut to);
     }
     for call in of["tool_calls"].as_array().into_iter().flatten() {
         let call = call.get("function").filter(|inner| inner.is_object()).unwrap_or(call);
@@ -175,11 +193,17 @@ pub(super) fn key(of: &Value) -> u64 {
 fn value(of: &Value, to: &mut DefaultHasher) {
     match of {
         Value::Number(number) => number.as_f64().unwrap_or_default().to_bits().hash(to),
-        Value::Array(all) => all.iter().for_each(|one| value(one, to)),
+        Value::Array(all) => {
+            all.len().hash(to);
+            for one in all {
+                value(one, to);
+            }
+        }
         Value::Object(fields) => {
             // In whatever order they stand.
             let mut fields: Vec<_> = fields.iter().collect();
             fields.sort_by_key(|(name, _)| *name);
+            fields.len().hash(to);
             for (name, inner) in fields {
                 name.hash(to);
                 value(inner, to);

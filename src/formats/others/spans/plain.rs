@@ -66,7 +66,11 @@ fn value_of(value: &Value) -> Result<Value> {
 }
 
 /// Messages whose fields are an attribute each: `KEY.0.role`, `KEY.0.tool_calls.0.name`.
-pub(super) fn numbered(attributes: &Map<String, Value>, key: &str) -> Result<Vec<Value>> {
+pub(super) fn numbered(
+    attributes: &Map<String, Value>,
+    key: &str,
+    usual: Option<&str>,
+) -> Result<Vec<Value>> {
     type Fields = Map<String, Value>;
     let mut messages: BTreeMap<usize, (Fields, BTreeMap<usize, Fields>)> = BTreeMap::new();
     let at = |text: &str| -> Option<(usize, String)> {
@@ -98,7 +102,10 @@ pub(super) fn numbered(attributes: &Map<String, Value>, key: &str) -> Result<Vec
         Value::Object(message)
     };
     // A limit on attributes takes away the first ones that were set.
-    for (n, (own, (message, _))) in messages.iter().enumerate() {
+    for (n, (own, (message, _))) in messages.iter_mut().enumerate() {
+        if let Some(role) = usual {
+            message.entry("role").or_insert_with(|| role.into());
+        }
         let lacks = if n == *own { ".role" } else { "" };
         if n != *own || !message.contains_key("role") {
             return Err(Error::new(format!("{key}.{n}{lacks} is not there, and others of it are"))

@@ -39,7 +39,7 @@ fn seen(command: &str, said: &str) -> Value {
 }
 
 fn span(trace: &str, start: u64, input: &Value, output: &Value) -> Value {
-    json!({"name": "chat m", "context": {"trace_id": trace, "span_id": start.to_string()}, "start_time": start,
+    json!({"name": "chat m", "context": {"trace_id": trace}, "start_time": start, "end_time": start as f64 + 0.5,
         "attributes": {"gen_ai.operation.name": "chat", "gen_ai.response.model": "m",
             "gen_ai.input.messages": input.to_string(), "gen_ai.output.messages": output.to_string()}})
 }
@@ -93,7 +93,7 @@ fn what_does_not_go_on_is_an_episode_of_its_own() {
     let spans = [
         span("t", 1, &asked, &answer("go")),
         span("t", 2, &went("go"), &answer("take")),
-        // Asked once more, told twice, and another conversation of that trace.
+        // Asked once more, told by two at a time, and another conversation of that trace.
         span("t", 3, &asked, &answer("wait")),
         span("t", 3, &asked, &answer("wait")),
         span("t", 4, &json!([text("user", "Sum up.")]), &json!([text("assistant", "It went.")])),
@@ -237,6 +237,74 @@ fn messages_are_the_same_however_they_were_written() {
 }
 
 #[test]
+fn who_does_the_same_again_does_it_again() {
+    let act = || call(None, "look");
+    let nothing = || seen("look", "Nothing.");
+    let whole: Vec<Value> =
+        [text("user", GAME)].into_iter().chain((0..10).flat_map(|_| [act(), nothing()])).collect();
+    // A window of three messages.
+    let spans: Vec<Value> = (0..10)
+        .map(|n| {
+            let end = 1 + 2 * n;
+            span("t", n as u64, &json!(whole[end.max(3) - 3..end]), &json!([act()]))
+        })
+        .collect();
+    let found = records(&lines(&spans)).unwrap();
+    assert_eq!((found.len(), found[0].trajectory.steps.len()), (1, 10));
+    // Other words are other ones, and old calls of functions are calls.
+    let asked = json!([text("user", GAME)]);
+    let old = |name: &str| json!([{"role": "assistant", "content": "So.", "function_call": {"name": name, "arguments": "{}"}}]);
+    let spans = [
+        span("t", 1, &asked, &json!([text("assistant", "press 1 2")])),
+        span("t", 1, &asked, &json!([text("assistant", "press 12")])),
+        span("t", 1, &asked, &old("go")),
+        span("t", 1, &asked, &old("take")),
+    ];
+    let found = records(&lines(&spans)).unwrap();
+    let done: Vec<_> = found.iter().map(|one| told(one)[0].1.to_string()).collect();
+    assert_eq!(done, ["press 1 2", "press 12", "go {}", "take {}"]);
+}
+
+#[test]
+fn a_span_over_others_is_the_same_call_or_their_summary() {
+    let asked = json!([text("user", GAME)]);
+    let within = |mut span: Value, id: &str, parent: &str| {
+        span["context"]["span_id"] = id.into();
+        span["parent_id"] = parent.into();
+        span
+    };
+    let tool = |at: u64, parent: &str, said: &str| {
+        within(
+            json!({"name": "tool", "context": {"trace_id": "t"}, "start_time": at, "attributes": {"gen_ai.operation.name": "execute_tool",
+                "gen_ai.tool.call.id": "look", "gen_ai.tool.call.result": said}}),
+            &format!("tool {at}"),
+            parent,
+        )
+    };
+    let history = json!([asked[0], call(None, "look"), seen("look", "A mug.")]);
+    let end = json!([text("assistant", "Done.")]);
+    let spans = [
+        within(span("t", 1, &asked, &end), "whole", ""),
+        within(span("t", 2, &asked, &json!([call(None, "look")])), "a", "whole"),
+        within(span("t", 4, &history, &end), "b", "whole"),
+        within(span("t", 5, &history, &end), "c", "b"),
+    ];
+    let found = records(&lines(&spans)).unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(told(&found[0]), [(None, "look", "A mug."), (None, "Done.", "")]);
+    // Two games in which calls have the same ids.
+    let spans = [
+        within(span("t", 1, &asked, &json!([call(None, "look")])), "a", "one"),
+        tool(2, "one", "In one."),
+        within(span("t", 3, &asked, &json!([call(None, "look")])), "b", "two"),
+        tool(4, "two", "In two."),
+    ];
+    let found = records(&lines(&spans)).unwrap();
+    let all: Vec<_> = found.iter().map(|one| told(one)[0].2.to_string()).collect();
+    assert_eq!(all, ["In one.", "In two."]);
+}
+
+#[test]
 fn what_a_limit_took_away_is_missed() {
     let of = |attributes: Value, dropped: u64| json!({"name": "chat", "traceId": "t", "droppedAttributesCount": dropped, "attributes": attributes});
     let old = |n: usize| {
@@ -321,7 +389,8 @@ fn otlp_and_numbered_attributes_are_read() {
     let source: Value = serde_json::from_str(&found[0].origin.as_ref().unwrap().source).unwrap();
     let kept = &source["spans"][0];
     assert_eq!(kept["attributes"]["gen_ai.usage.input_tokens"], 12);
-    assert_eq!(kept["resource"]["attributes"]["service.name"], "game");
+    let resource = &source["resources"][kept["in_resource"].as_u64().unwrap() as usize];
+    assert_eq!(resource["resource"]["attributes"]["service.name"], "game");
     let old = json!({"name": "openai.chat", "trace_id": "x", "attributes": {
         "gen_ai.prompt.0.role": "user", "gen_ai.prompt.0.content": GAME,
         "gen_ai.prompt.1.role": "assistant", "gen_ai.prompt.1.tool_calls.0.name": "act",

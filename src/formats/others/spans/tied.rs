@@ -64,6 +64,11 @@ impl Family {
         Self { by_id: spans.iter().enumerate().filter_map(own).collect() }
     }
 
+    /// Where one stands among the group's; not known of one without an id.
+    pub fn at(&self, span: &Span) -> Option<usize> {
+        self.by_id.get(span.id.as_ref()?).map(|(at, _)| *at)
+    }
+
     /// The spans that one is within, the nearest first.
     pub fn over(&self, span: &Span) -> impl Iterator<Item = usize> {
         let mut next = span.parent.clone();
