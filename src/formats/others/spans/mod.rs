@@ -6,6 +6,7 @@
 //! episode.
 
 mod attributes;
+mod calls;
 mod conversation;
 mod parts;
 mod plain;
@@ -20,7 +21,8 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use self::attributes::Span;
-use self::conversation::{Conversation, calls, joined, once};
+use self::calls::{calls, once};
+use self::conversation::{Conversation, joined};
 use self::tied::{Family, tied};
 use super::episode::Episode;
 use super::turns::text_of;
